@@ -1,0 +1,1 @@
+//! Image data sets, splits, augmentation and batches prepared ahead.

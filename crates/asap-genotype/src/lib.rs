@@ -1,0 +1,1 @@
+//! Vocabulary of cell search spaces: operations, edges, nodes, cells, topologies and genotypes.

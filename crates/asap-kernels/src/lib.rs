@@ -1,0 +1,3 @@
+//! Fast kernels of cell search spaces, forward and backward, with their plain reference forms.
+
+pub mod reference;

@@ -1,0 +1,1 @@
+//! What a run shows: pictures of cells, curves and the HTML report.

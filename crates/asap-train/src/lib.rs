@@ -1,0 +1,1 @@
+//! The search loop, training and evaluation, optimizers, schedules, checkpoints and metrics.
