@@ -1,3 +1,27 @@
-//! Fast kernels of cell search spaces, forward and backward, with their plain reference forms.
+#![doc = include_str!("../README.md")]
 
+mod builder;
+mod depthwise;
+mod elementwise;
+mod error;
+mod layout;
+mod operation;
+mod plan;
+mod pointwise;
+mod pool;
 pub mod reference;
+mod run;
+mod simd;
+mod table;
+mod team;
+
+pub use builder::{CellOperation, CellSpec, Connection, PlanBuilder};
+pub use error::Error;
+pub use layout::{ParameterKind, padded};
+pub use operation::{
+    CellInputConfig, NamedShape, OperationConfig, apply_operation, cell_input,
+    cell_input_parameters, mixed_operation, operation_parameters,
+};
+pub use plan::{Parameter, Plan, Statistics};
+pub use run::{Engine, Outcome, Pass, Wanted};
+pub use table::Level;

@@ -72,8 +72,8 @@ pub fn factorised_reduce_backward(
     }
 }
 
-/// The pixels at rows and columns `first`, `first + 2`, ..., zero outside the image.
-fn every_second(input: &Tensor4, first: usize) -> Tensor4 {
+/// The pixels at rows and columns `first`, `first + 2`, ... (`first` 0 or 1), zero outside the image.
+pub fn every_second(input: &Tensor4, first: usize) -> Tensor4 {
     let half = [input.n, input.h.div_ceil(2), input.w.div_ceil(2), input.c];
     Tensor4::from_fn(half, |image, y, x, channel| {
         let (y, x) = (2 * y + first, 2 * x + first);
@@ -85,7 +85,8 @@ fn every_second(input: &Tensor4, first: usize) -> Tensor4 {
     })
 }
 
-fn every_second_backward(input: [usize; 4], first: usize, gradient: &Tensor4) -> Tensor4 {
+/// The gradient of the loss in an input of the given shape of [`every_second`].
+pub fn every_second_backward(input: [usize; 4], first: usize, gradient: &Tensor4) -> Tensor4 {
     let mut result = Tensor4::zeros(input);
     for (image, y, x, channel) in gradient.positions() {
         let outgoing = gradient.at(image, y, x, channel);

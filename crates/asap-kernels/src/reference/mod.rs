@@ -38,7 +38,8 @@ pub use chain::{Chain, ChainGradients, chain, chain_backward};
 pub use dense::{DenseGradients, dense, dense_backward};
 pub use depthwise::{DepthwiseGradients, depthwise, depthwise_backward};
 pub use factorised_reduce::{
-    FactorisedReduce, FactorisedReduceGradients, factorised_reduce, factorised_reduce_backward,
+    FactorisedReduce, FactorisedReduceGradients, every_second, every_second_backward,
+    factorised_reduce, factorised_reduce_backward,
 };
 pub use head::{
     CrossEntropy, LinearGradients, cross_entropy, global_average_pool,

@@ -1,0 +1,308 @@
+//! Makes a [`Plan`]: stem, cells and head in order, then the backward pass in reverse.
+//!
+//! Every parameter, buffer, sum and vector is allotted here, so that the tasks' places are right by construction.
+
+mod allot;
+mod operation;
+mod parts;
+mod spec;
+mod tasks;
+
+pub use spec::{CellOperation, CellSpec, Connection};
+
+pub(crate) use operation::{CellInputSpec, OperationSpec, cell_input_plan, operation_plan};
+
+use crate::layout::{ParameterKind, padded};
+use crate::plan::{Bank, Head, Place, Plan, Size, Stem, Task, View};
+use parts::{BankForm, InputForm, Term};
+
+/// Something a cell reads: the stem or an earlier cell.
+#[derive(Clone, Debug)]
+struct Source {
+    view: View,
+    size: Size,
+    segments: Vec<usize>,
+    gradient: Place,
+    /// Whether a task has written to `gradient`.
+    written: bool,
+}
+
+struct CellRecord {
+    source: usize,
+    /// Sources of nodes 0 and 1.
+    previous: [usize; 2],
+    inputs: [Option<usize>; 2],
+    banks: [Option<usize>; 5],
+    nodes: [usize; 4],
+}
+
+/// Collects stem, cells and head into a [`Plan`].
+pub struct PlanBuilder {
+    plan: Plan,
+    buffer_lens: Vec<usize>,
+    sources: Vec<Source>,
+    cells: Vec<CellRecord>,
+    input_gradients: [usize; 2],
+    concat_gradients: [usize; 3],
+}
+
+impl PlanBuilder {
+    /// Without stem, cells and head.
+    fn empty(batch: usize, op_weights: usize) -> Self {
+        Self {
+            plan: Plan {
+                batch,
+                op_weights,
+                ..Plan::default()
+            },
+            buffer_lens: Vec::new(),
+            sources: Vec::new(),
+            cells: Vec::new(),
+            input_gradients: [0; 2],
+            concat_gradients: [0; 3],
+        }
+    }
+
+    /// Starts with the stem: images `[N, height, width, image_channels]`, a 3x3 convolution to `channels`, BN.
+    pub fn new(batch: usize, op_weights: usize, image: [usize; 3], channels: usize) -> Self {
+        let [height, width, image_channels] = image;
+        let mut builder = Self::empty(batch, op_weights);
+        builder.input_gradients = std::array::from_fn(|_| builder.buffer());
+        builder.concat_gradients = std::array::from_fn(|_| builder.buffer());
+        let size = Size {
+            height,
+            width,
+            channels: padded(channels),
+        };
+        let kind = ParameterKind::Stem {
+            image_channels,
+            outputs: channels,
+        };
+        let stem = Stem {
+            image_channels,
+            inputs: padded(9 * image_channels),
+            size,
+            kernel: builder.kernel("stem.conv".to_owned(), kind, size.pixels()),
+            norm: builder.norm("stem.norm", channels, size.pixels(), true),
+            y: builder.place(size),
+            gradient: builder.place(size),
+            sums: builder.sums(2 * size.channels),
+        };
+        builder.need_products(size, stem.inputs);
+        builder.plan.forward = vec![
+            Task::Stem,
+            Task::Barrier,
+            Task::Coefficients(vec![stem.norm]),
+        ];
+        builder.sources.push(Source {
+            view: View {
+                place: stem.y,
+                norm: Some(stem.norm),
+            },
+            size,
+            segments: vec![channels],
+            gradient: stem.gradient,
+            written: false,
+        });
+        builder.plan.stem = Some(stem);
+        builder
+    }
+
+    /// Adds a cell that reads the two before it (the stem in their place at the beginning).
+    ///
+    /// # Panics
+    /// If a convolution has another kernel than 3 or 5.
+    pub fn cell(&mut self, spec: &CellSpec<'_>) {
+        let newest = self.sources.len() - 1;
+        let previous = [newest.saturating_sub(1), newest];
+        let alive = |node| spec.connections.iter().any(|c| c.from == node);
+        let channels = padded(spec.channels);
+        let mut inputs = [None; 2];
+        for node in 0..2 {
+            if alive(node) {
+                let form = InputForm {
+                    name: format!("{}.input{node}", spec.name),
+                    channels: spec.channels,
+                    reduce: node == 0 && spec.reduce_first_input,
+                    affine: spec.affine,
+                    gradient: self.input_gradients[node],
+                };
+                let source = self.sources[previous[node]].clone();
+                inputs[node] = Some(self.input(&form, &source));
+            }
+        }
+        let norms: Vec<usize> = inputs
+            .iter()
+            .flatten()
+            .map(|&i| self.plan.inputs[i].norm)
+            .collect();
+        if !norms.is_empty() {
+            self.plan
+                .forward
+                .extend(inputs.iter().flatten().map(|&i| Task::Input(i)));
+            self.plan
+                .forward
+                .extend([Task::Barrier, Task::Coefficients(norms)]);
+        }
+        // A cell without a living input keeps the size it would have had.
+        let node_size = match inputs.iter().flatten().next() {
+            Some(&i) => self.plan.inputs[i].out.strided(spec.stride),
+            None => Size {
+                channels,
+                ..self.sources[newest].size.strided(spec.stride)
+            },
+        };
+        let concat_size = Size {
+            channels: 4 * channels,
+            ..node_size
+        };
+        let concat = self.place(concat_size);
+        let gradient_buffer = self.concat_gradients[self.cells.len() % 3];
+        let gradient = self.place_in(gradient_buffer, concat_size);
+        let nodes = std::array::from_fn(|i| {
+            let value = Place {
+                at: i * channels,
+                ..concat
+            };
+            let gradient = Place {
+                at: i * channels,
+                ..gradient
+            };
+            self.node(node_size, value, gradient)
+        });
+        let mut banks = [None; 5];
+        for from in 0..5 {
+            if from >= 2 {
+                self.plan.forward.push(Task::Node(nodes[from - 2]));
+            }
+            if alive(from) {
+                banks[from] = Some(self.cell_bank(spec, from, inputs, nodes));
+            }
+            match from {
+                0 => {}
+                1 => {
+                    let wave: Vec<usize> = banks[..2].iter().flatten().copied().collect();
+                    self.banks_forward(&wave);
+                }
+                _ => self.banks_forward(banks[from].as_slice()),
+            }
+        }
+        self.plan.forward.push(Task::Node(nodes[3]));
+        self.sources.push(Source {
+            view: View {
+                place: concat,
+                norm: None,
+            },
+            size: concat_size,
+            segments: vec![spec.channels; 4],
+            gradient,
+            written: false,
+        });
+        self.cells.push(CellRecord {
+            source: newest + 1,
+            previous,
+            inputs,
+            banks,
+            nodes,
+        });
+    }
+
+    /// All that leaves one node of a cell.
+    fn cell_bank(
+        &mut self,
+        spec: &CellSpec<'_>,
+        from: usize,
+        inputs: [Option<usize>; 2],
+        nodes: [usize; 4],
+    ) -> usize {
+        let mut bank = match inputs.get(from) {
+            Some(input) => {
+                let input =
+                    &self.plan.inputs[input.expect("a node with connections has its input")];
+                let view = View {
+                    place: input.y,
+                    norm: Some(input.norm),
+                };
+                let mut bank = Bank::new(view, input.out, spec.stride, input.gradient);
+                bank.source_sums = Some(input.sums);
+                bank
+            }
+            None => {
+                let node = &self.plan.nodes[nodes[from - 2]];
+                let view = View {
+                    place: node.value,
+                    norm: None,
+                };
+                let mut bank = Bank::new(view, node.size, 1, node.gradient);
+                bank.gradient_add = true;
+                bank
+            }
+        };
+        let form = BankForm {
+            channels: spec.channels,
+            affine: spec.affine,
+            normalise_pools: spec.normalise_pools,
+        };
+        for connection in spec.connections.iter().filter(|c| c.from == from) {
+            let operation = connection.operation;
+            let place = match operation {
+                // Shared by all edges out of the node.
+                CellOperation::MaxPool | CellOperation::AveragePool => format!("nodes.{from}"),
+                _ => format!("edges.{from}-{}", connection.to),
+            };
+            let term = Term {
+                name: format!("{}.{place}.{}", spec.name, operation.name()),
+                operation,
+                node: nodes[connection.to - 2],
+                weight: connection.weight,
+            };
+            self.connect(form, &term, &mut bank);
+        }
+        self.bank(bank)
+    }
+
+    /// Ends with global average pool and classifier, and lays out the backward pass.
+    pub fn finish(mut self, classes: usize) -> Plan {
+        let last = self.sources.len() - 1;
+        let Source {
+            view,
+            size,
+            ref segments,
+            gradient,
+            ..
+        } = self.sources[last];
+        let kind = ParameterKind::Linear {
+            segments: segments.clone(),
+            outputs: classes,
+        };
+        let weight = self.kernel("classifier.weight".to_owned(), kind, 1);
+        let kind = ParameterKind::Bias { outputs: classes };
+        let bias = self.parameter("classifier.bias".to_owned(), kind);
+        self.plan.head = Some(Head {
+            source: view,
+            size,
+            classes,
+            weight,
+            bias,
+            gradient,
+        });
+        self.plan.forward.push(Task::Head);
+        self.sources[last].written = true;
+        for cell in std::mem::take(&mut self.cells).into_iter().rev() {
+            self.cell_backward(&cell);
+        }
+        if !self.sources[0].written {
+            let task = Task::Clear(self.sources[0].gradient, self.sources[0].size);
+            self.plan.backward.push(task);
+        }
+        let end = [
+            Task::StemSums,
+            Task::Barrier,
+            Task::StemCoefficients,
+            Task::StemBack,
+        ];
+        self.plan.backward.extend(end);
+        self.plan.scratch.image = self.plan.scratch.image.max(size.channels);
+        self.lay_out()
+    }
+}

@@ -1,0 +1,61 @@
+//! What can go wrong at the door of the kernels.
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Threads could not be started.
+    #[error("could not start {threads} threads: {source}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// An array has another length than the plan asks for.
+    #[error("{what}: expected {expected} values, found {found}")]
+    Length {
+        /// Which array.
+        what: &'static str,
+        /// Length in the plan.
+        expected: usize,
+        /// Length given.
+        found: usize,
+    },
+    /// More images than the plan was made for, or none.
+    #[error("a step takes 1 to {batch} images, found {found}")]
+    Batch {
+        /// Largest batch of the plan.
+        batch: usize,
+        /// Images given.
+        found: usize,
+    },
+    /// A label that is no class.
+    #[error("label {label} of image {image}: there are {classes} classes")]
+    Label {
+        /// Position in the batch.
+        image: usize,
+        /// Label given.
+        label: u32,
+        /// Classes of the network.
+        classes: usize,
+    },
+    /// An operation was asked for, or given, what it does not take.
+    #[error("{operation}: expected {expected}, found {found}")]
+    Argument {
+        /// The operation.
+        operation: &'static str,
+        /// What it takes.
+        expected: String,
+        /// What it was given.
+        found: String,
+    },
+    /// The processor lacks the instruction set asked for.
+    #[error("this processor has no {level} instructions")]
+    Level {
+        /// The level asked for.
+        level: crate::Level,
+    },
+    /// From candle.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}
