@@ -1,1 +1,23 @@
-//! The supernet and the networks derived from it, computed by one static plan.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod error;
+mod estimate;
+mod init;
+mod lower;
+mod network;
+mod slab_map;
+mod tensors;
+
+pub use asap_kernels::{Level, Wanted};
+pub use config::{Execution, Form, NetworkConfig};
+pub use error::{Error, Result};
+pub use estimate::{MemoryEstimate, macs_per_image, parameter_count, training_memory};
+pub use network::{Images, Network, StepOutcome};
+pub use slab_map::SlabMap;
+pub use tensors::NamedTensor;
+
+/// The instruction set that the kernels use on this processor.
+pub fn simd() -> &'static str {
+    Level::detect().name()
+}

@@ -1,0 +1,71 @@
+//! What a network is besides its topology.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The two forms of a network: the same parts, normalised in two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// As in the supernet: BN after pools, scale and shift only in the stem's BN (paper's search).
+    Search,
+    /// As it is trained for use: no BN after pools, scale and shift in every BN.
+    Final,
+}
+
+/// Size of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkConfig {
+    /// Channels of the first cell's nodes, at least 1; the stem has three times as many, every reduction doubles them.
+    pub channels: usize,
+    /// Cells, at least 3; those at 1/3 and 2/3 are reductions.
+    pub cells: usize,
+    /// Classes, at least 2.
+    pub classes: usize,
+    /// Channels of the images, at least 1.
+    pub image_channels: usize,
+    /// Height of the images in pixels, at least 4: two reductions leave one row.
+    pub height: usize,
+    /// Width of the images in pixels, at least 4.
+    pub width: usize,
+    /// Search or final form.
+    pub form: Form,
+}
+
+impl NetworkConfig {
+    /// Whether cell `index` is a reduction.
+    pub fn is_reduction(&self, index: usize) -> bool {
+        index == self.cells / 3 || index == 2 * self.cells / 3
+    }
+
+    /// # Errors
+    /// If a number is under its least.
+    pub(crate) fn check(&self) -> Result<()> {
+        let least = [
+            ("channels", self.channels, 1, "1 or more"),
+            ("cells", self.cells, 3, "3 or more"),
+            ("classes", self.classes, 2, "2 or more"),
+            ("image channels", self.image_channels, 1, "1 or more"),
+            ("height", self.height, 4, "4 pixels or more"),
+            ("width", self.width, 4, "4 pixels or more"),
+        ];
+        match least.into_iter().find(|(_, found, least, _)| found < least) {
+            Some((field, found, _, expected)) => Err(Error::Config {
+                field,
+                expected,
+                found,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a network is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Most images of a step; buffers are made for it.
+    pub batch: usize,
+    /// Threads that share the images of a step.
+    pub threads: usize,
+}

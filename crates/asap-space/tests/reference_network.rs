@@ -1,0 +1,234 @@
+//! A network computes what its plain form computes: loss, every gradient, running statistics, evaluation.
+//!
+//! The plain form (`tests/reference_network/`) is assembled in f64 from `asap_kernels::reference` and knows the
+//! network only by its config, its topology and its named tensors.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "reference_network/mod.rs"]
+mod plain;
+
+use asap_genotype::{CellKind, Edge, Genotype, OpSet, Operation, Topology};
+use asap_space::{Execution, Form, NetworkConfig, Wanted};
+use plain::agreement::{Case, Ready};
+use plain::random::Random;
+
+#[test]
+fn a_supernet_of_seven_operations_agrees() {
+    for (channels, cells, size) in [(3, 4, 13), (8, 3, 9), (2, 6, 9)] {
+        case(channels, cells, size, Topology::full(&OpSet::darts7())).assert_agrees();
+    }
+}
+
+#[test]
+fn a_supernet_of_eight_operations_agrees() {
+    case(5, 3, 9, Topology::full(&OpSet::darts8())).assert_agrees();
+}
+
+#[test]
+fn a_supernet_of_one_channel_agrees() {
+    case(1, 3, 13, Topology::full(&OpSet::darts7())).assert_agrees();
+}
+
+#[test]
+fn a_supernet_of_many_channels_agrees() {
+    case(20, 3, 9, Topology::full(&OpSet::darts7())).assert_agrees();
+}
+
+#[test]
+fn a_supernet_of_large_images_agrees() {
+    case(2, 3, 28, Topology::full(&OpSet::darts7())).assert_agrees();
+}
+
+#[test]
+fn a_supernet_of_images_with_flat_ground_agrees() {
+    let mut case = case(3, 3, 13, Topology::full(&OpSet::darts7()));
+    case.draw = Random::pixels_on_flat_ground;
+    case.assert_agrees();
+}
+
+#[test]
+fn a_supernet_of_oblong_grey_images_agrees() {
+    let mut case = case(4, 3, 9, Topology::full(&OpSet::darts7()));
+    case.config.width = 14;
+    case.config.image_channels = 1;
+    case.config.classes = 3;
+    case.assert_agrees();
+}
+
+#[test]
+fn a_pruned_supernet_agrees() {
+    for seed in 0..8 {
+        let op_set = if seed % 2 == 0 {
+            OpSet::darts7()
+        } else {
+            OpSet::darts8()
+        };
+        let mut topology = Topology::full(&op_set);
+        Random(seed).prune(&mut topology);
+        case(1 + seed as usize, 3 + seed as usize % 3, 9, topology).assert_agrees();
+    }
+}
+
+#[test]
+fn a_cell_that_reads_one_input_only_agrees() {
+    let mut topology = Topology::full(&OpSet::darts7());
+    for (kind, unread) in [(CellKind::Normal, 0), (CellKind::Reduction, 1)] {
+        for edge in Edge::all().filter(|edge| edge.from() == unread) {
+            topology.cell_mut(kind).remove_edge(edge).unwrap();
+        }
+    }
+    case(3, 4, 9, topology).assert_agrees();
+}
+
+#[test]
+fn an_edge_left_with_none_passes_nothing() {
+    let mut topology = Topology::full(&OpSet::darts8());
+    for kind in CellKind::ALL {
+        for edge in [
+            Edge::new(0, 2).unwrap(),
+            Edge::new(1, 2).unwrap(),
+            Edge::new(2, 5).unwrap(),
+        ] {
+            topology
+                .cell_mut(kind)
+                .keep_only(edge, Operation::None)
+                .unwrap();
+        }
+    }
+    case(3, 3, 9, topology).assert_agrees();
+}
+
+#[test]
+fn derived_networks_in_search_form_agree() {
+    for (genotype, channels, cells, size) in [
+        ("ASAP", 4, 6, 13),
+        ("DARTS_V2", 7, 5, 9),
+        ("XNAS", 3, 3, 28),
+        ("PC_DARTS", 64, 3, 5),
+    ] {
+        case(channels, cells, size, published(genotype)).assert_agrees();
+    }
+}
+
+#[test]
+fn derived_networks_in_final_form_agree() {
+    for (genotype, channels, cells, size) in [
+        ("ASAP", 9, 5, 9),
+        ("DARTS_V1", 4, 8, 13),
+        ("DARTS_V2", 6, 3, 28),
+        ("PC_DARTS", 2, 4, 9),
+        ("ASAP", 33, 3, 7),
+    ] {
+        let mut case = case(channels, cells, size, published(genotype));
+        case.config.form = Form::Final;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn more_threads_than_the_batch_divides_into_agree() {
+    for (threads, capacity, images) in [(1, 5, 5), (3, 5, 5), (3, 8, 2)] {
+        let mut case = case(3, 3, 9, Topology::full(&OpSet::darts7()));
+        case.execution = Execution {
+            batch: capacity,
+            threads,
+        };
+        case.images = images;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn a_weight_step_finds_the_same_gradients() {
+    let mut ready = case(5, 4, 9, Topology::full(&OpSet::darts7())).ready();
+    ready.step(Wanted::Weights);
+    ready.assert_gradients_agree();
+}
+
+#[test]
+fn an_op_weight_step_finds_the_same_gradients_and_leaves_statistics_alone() {
+    let mut ready = case(5, 4, 9, Topology::full(&OpSet::darts7())).ready();
+    let before = ready.network.tensors();
+    ready.step(Wanted::OpWeights);
+    ready.assert_op_weight_gradients_agree();
+    for (before, after) in before.iter().zip(ready.network.tensors()) {
+        assert_eq!(before.values, after.values, "{}", before.name);
+    }
+}
+
+#[test]
+fn a_step_repeated_on_three_threads_gives_the_same_bits() {
+    let mut case = case(3, 3, 9, Topology::full(&OpSet::darts7()));
+    case.execution.threads = 3;
+    let step = || {
+        let mut ready = case.ready();
+        ready.step(Wanted::Both);
+        let op_weight_gradients = ready.network.op_weight_gradients().clone();
+        (
+            ready.network.gradients().to_vec(),
+            op_weight_gradients,
+            ready.network.tensors(),
+        )
+    };
+    assert_eq!(step(), step());
+}
+
+#[test]
+fn a_network_pruned_step_by_step_keeps_what_survives_and_agrees() {
+    let start = case(3, 4, 9, Topology::full(&OpSet::darts7()));
+    let mut network = start.ready().network;
+    let mut momentum = network.weights().to_vec();
+    for seed in 0..3 {
+        let mut topology = network.topology().clone();
+        Random(seed).prune(&mut topology);
+        let before = network.tensors();
+        let map = network.prune(topology).unwrap();
+        map.remap(&mut momentum);
+        for tensor in network.tensors() {
+            assert!(before.contains(&tensor), "{} changed", tensor.name);
+        }
+        assert_eq!(momentum, network.weights());
+        let mut ready = Ready::new(network, start.images, start.draw);
+        ready.assert_agrees();
+        network = ready.network;
+        momentum = network.weights().to_vec();
+    }
+}
+
+#[test]
+fn a_network_derived_from_a_supernet_agrees_with_its_tensors() {
+    let start = case(4, 3, 9, Topology::full(&OpSet::darts7()));
+    let supernet = start.ready().network;
+    let derived = supernet.derive(&published("ASAP")).unwrap();
+    let inherited = supernet.tensors();
+    for tensor in derived.tensors() {
+        assert!(inherited.contains(&tensor), "{} changed", tensor.name);
+    }
+    Ready::new(derived, start.images, start.draw).assert_agrees();
+}
+
+/// A search-form network on square RGB images: 3 of them, where 4 have room, 2 threads.
+fn case(channels: usize, cells: usize, size: usize, topology: Topology) -> Case {
+    Case {
+        config: NetworkConfig {
+            channels,
+            cells,
+            classes: 10,
+            image_channels: 3,
+            height: size,
+            width: size,
+            form: Form::Search,
+        },
+        topology,
+        execution: Execution {
+            batch: 4,
+            threads: 2,
+        },
+        images: 3,
+        draw: Random::pixels,
+    }
+}
+
+fn published(genotype: &str) -> Topology {
+    Topology::from_genotype(Genotype::named(genotype).unwrap())
+}

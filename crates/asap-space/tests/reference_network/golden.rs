@@ -1,0 +1,182 @@
+//! Golden networks: what PyTorch computes, the network and its plain form compute too.
+//!
+//! `tests/golden/README.md` says where the values come from.
+
+use std::collections::BTreeMap;
+
+use asap_genotype::{CellKind, Genotype, OpSet, OpWeights, Topology};
+use asap_space::{Form, NamedTensor, NetworkConfig, Wanted};
+
+use super::agreement::assert_near;
+use super::golden_file::Golden;
+use super::network::ReferenceNetwork;
+
+/// The plain form computes in f64 as the golden values were; those are stored in f32.
+const PLAIN: f64 = 1e-7;
+/// The network computes in f32: see `agreement.rs`.
+const NETWORK: f64 = 1e-5;
+/// Five steps of training carry rounding errors on and enlarge them; a wrong term would be far outside.
+const AFTER_TRAINING: f64 = 3e-4;
+
+#[test]
+fn the_plain_form_of_a_supernet_agrees_with_pytorch() {
+    supernet().assert_plain_form_agrees();
+}
+
+#[test]
+fn the_plain_form_of_a_final_network_agrees_with_pytorch() {
+    final_network().assert_plain_form_agrees();
+}
+
+#[test]
+fn a_supernet_agrees_with_pytorch() {
+    supernet().assert_network_agrees();
+}
+
+#[test]
+fn a_final_network_agrees_with_pytorch() {
+    final_network().assert_network_agrees();
+}
+
+#[test]
+fn training_a_supernet_gives_the_losses_of_pytorch() {
+    supernet().assert_losses_agree();
+}
+
+#[test]
+fn training_a_final_network_gives_the_losses_of_pytorch() {
+    final_network().assert_losses_agree();
+}
+
+fn supernet() -> Golden {
+    let config = NetworkConfig {
+        channels: 3,
+        cells: 4,
+        classes: 10,
+        image_channels: 3,
+        height: 11,
+        width: 11,
+        form: Form::Search,
+    };
+    let mut golden = Golden::read("supernet", config, Topology::full(&OpSet::darts7()));
+    for kind in CellKind::ALL {
+        let weights = golden.by_edge(&format!("op_weights.{kind}"));
+        *golden.op_weights.cell_mut(kind) = weights;
+    }
+    golden
+}
+
+fn final_network() -> Golden {
+    let config = NetworkConfig {
+        channels: 4,
+        cells: 5,
+        classes: 3,
+        image_channels: 1,
+        height: 10,
+        width: 10,
+        form: Form::Final,
+    };
+    let genotype = Genotype::named("DARTS_V2").unwrap();
+    Golden::read("final", config, Topology::from_genotype(genotype))
+}
+
+impl Golden {
+    fn assert_plain_form_agrees(&self) {
+        // Evaluation needs the running statistics: those of the network's names at their start.
+        let mut tensors = self.network(1).tensors();
+        let plain = ReferenceNetwork::new(&self.config, &self.topology, &tensors);
+        let outcome = plain.step(self.values("pixels"), &self.labels, &self.op_weights);
+        assert_near("loss", &[outcome.loss as f32], &self.wide("loss"), PLAIN);
+        for (name, golden) in self.group("gradient") {
+            assert_near(name, &golden.values, &outcome.gradients[name], PLAIN);
+        }
+        for (name, golden) in self.group("after") {
+            assert_near(name, &golden.values, &outcome.running[name], PLAIN);
+        }
+        self.assert_op_weight_gradients_near(&outcome.op_weight_gradients, PLAIN);
+
+        for tensor in &mut tensors {
+            if let Some(running) = outcome.running.get(&tensor.name) {
+                tensor.values = running.iter().map(|value| *value as f32).collect();
+            }
+        }
+        let plain = ReferenceNetwork::new(&self.config, &self.topology, &tensors);
+        let logits = plain.evaluate(self.values("pixels"), &self.op_weights);
+        // The running statistics went through f32.
+        assert_near("logits", self.values("logits"), &logits, 10.0 * PLAIN);
+    }
+
+    fn assert_network_agrees(&self) {
+        let mut network = self.network(2);
+        let outcome = network
+            .step(self.images(), &self.op_weights, Wanted::Both)
+            .unwrap();
+        assert_near("loss", &[outcome.loss as f32], &self.wide("loss"), NETWORK);
+        let gradients = by_name(network.slab_tensors(network.gradients()));
+        for (name, golden) in self.group("gradient") {
+            assert_near(name, &gradients[name], &wide(&golden.values), NETWORK);
+        }
+        let tensors = by_name(network.tensors());
+        for (name, golden) in self.group("after") {
+            assert_near(name, &tensors[name], &wide(&golden.values), NETWORK);
+        }
+        self.assert_op_weight_gradients_near(network.op_weight_gradients(), NETWORK);
+        let logits = network
+            .logits(self.values("pixels"), &self.op_weights)
+            .unwrap();
+        assert_near("logits", &logits, &self.wide("logits"), NETWORK);
+    }
+
+    fn assert_op_weight_gradients_near(&self, found: &OpWeights, tolerance: f64) {
+        for kind in CellKind::ALL {
+            let name = format!("op_weights.{kind}.gradient");
+            if self.tensors.contains_key(&name) {
+                let found: Vec<f32> = found
+                    .cell(kind)
+                    .iter()
+                    .flatten()
+                    .map(|value| *value as f32)
+                    .collect();
+                assert_near(&name, &found, &self.wide(&name), tolerance);
+            }
+        }
+    }
+
+    /// SGD as the search sets it: 0.025, momentum 0.9, weight decay 3e-4, norm clipped to 5.
+    fn assert_losses_agree(&self) {
+        let mut network = self.network(2);
+        let mut momentum = vec![0.0; network.weights().len()];
+        let mut losses = Vec::new();
+        for _ in self.values("losses") {
+            let outcome = network
+                .step(self.images(), &self.op_weights, Wanted::Weights)
+                .unwrap();
+            losses.push(outcome.loss as f32);
+            let (weights, gradients) = network.weights_and_gradients();
+            let norm = gradients
+                .iter()
+                .map(|value| value * value)
+                .sum::<f32>()
+                .sqrt();
+            let clip = (5.0 / norm).min(1.0);
+            for ((weight, momentum), gradient) in
+                weights.iter_mut().zip(&mut momentum).zip(gradients)
+            {
+                *momentum = 0.9 * *momentum + clip * gradient + 3e-4 * *weight;
+                *weight -= 0.025 * *momentum;
+            }
+        }
+        assert_near("losses", &losses, &self.wide("losses"), AFTER_TRAINING);
+    }
+}
+
+fn by_name(tensors: Vec<NamedTensor>) -> BTreeMap<String, Vec<f32>> {
+    tensors
+        .into_iter()
+        .map(|tensor| (tensor.name, tensor.values))
+        .collect()
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
