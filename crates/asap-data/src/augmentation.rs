@@ -1,0 +1,195 @@
+//! How the images of a training batch are varied: cropped, flipped and cut out.
+//!
+//! As the DARTS recipe has it: the image is framed with black and a window of its own size is cut
+//! from it; half of the images are mirrored; the square that is cut out is 0 after normalisation,
+//! the mean colour, and may reach over the edge.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::random::Random;
+
+/// What is varied in the images of a training batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// Width in pixels of the black frame in which the window moves. Paper: 4. 0: no cropping.
+    pub crop_padding: usize,
+    /// Whether every other image, by chance, is mirrored left to right.
+    pub flip: bool,
+    /// Side in pixels of the square that is cut out. As DARTS trains the final network: 16.
+    pub cutout: Option<usize>,
+}
+
+impl Augmentation {
+    /// Images as they are.
+    pub const NONE: Self = Self {
+        crop_padding: 0,
+        flip: false,
+        cutout: None,
+    };
+
+    /// Checks that something is left of an image of `height` and `width`.
+    pub(crate) fn check(&self, height: usize, width: usize) -> Result<()> {
+        let side = height.min(width);
+        if self.crop_padding >= side {
+            let expected = format!("less than the image's shorter side of {side} pixels");
+            return Err(Error::setting("crop padding", expected, self.crop_padding));
+        }
+        if let Some(cutout) = self.cutout
+            && !(1..=side).contains(&cutout)
+        {
+            let expected = format!("from 1 to the image's shorter side of {side} pixels");
+            return Err(Error::setting("cutout", expected, cutout));
+        }
+        Ok(())
+    }
+
+    /// Where one image of `height` and `width` is cropped, flipped and cut out.
+    pub(crate) fn draw(&self, random: &mut Random, height: usize, width: usize) -> Placement {
+        let mut within = |bound: usize| random.below(bound as u32) as usize;
+        let padding = self.crop_padding;
+        // Every draw is made always, so that one setting does not change what another draws.
+        let (down, right) = (within(2 * padding + 1), within(2 * padding + 1));
+        let mirrored = within(2) == 1;
+        let centre = (within(height), within(width));
+        Placement {
+            down: down as isize - padding as isize,
+            right: right as isize - padding as isize,
+            flip: self.flip && mirrored,
+            cutout: self
+                .cutout
+                .map(|side| Rectangle::around(centre, side, height, width)),
+        }
+    }
+}
+
+/// What happens to one image.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Placement {
+    /// How far down in the image the window lies, in pixels.
+    pub(crate) down: isize,
+    /// How far right in the image the window lies, in pixels.
+    pub(crate) right: isize,
+    /// Whether the window is mirrored.
+    pub(crate) flip: bool,
+    /// What of the window, mirrored or not, becomes 0.
+    pub(crate) cutout: Option<Rectangle>,
+}
+
+/// A part of an image.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rectangle {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
+}
+
+impl Rectangle {
+    /// The part of a square around `centre` that lies in the image.
+    fn around(centre: (usize, usize), side: usize, height: usize, width: usize) -> Self {
+        let span = |middle: usize, end: usize| {
+            middle.saturating_sub(side / 2)..(middle + side.div_ceil(2)).min(end)
+        };
+        Self {
+            rows: span(centre.0, height),
+            columns: span(centre.1, width),
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    #[test]
+    fn every_window_and_both_mirror_images_are_drawn() {
+        let augmentation = Augmentation {
+            crop_padding: 1,
+            flip: true,
+            cutout: Some(1),
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        let mut centres = std::collections::BTreeSet::new();
+        for position in 0..1000 {
+            let mut random = Random::new(3, Purpose::Augmentation, [0, position]);
+            let placement = augmentation.draw(&mut random, 2, 3);
+            seen.insert((placement.down, placement.right, placement.flip));
+            let cutout = placement.cutout.unwrap();
+            assert_eq!((cutout.rows.len(), cutout.columns.len()), (1, 1));
+            centres.insert((cutout.rows.start, cutout.columns.start));
+        }
+        assert_eq!((seen.len(), centres.len()), (3 * 3 * 2, 2 * 3));
+        assert!(
+            seen.iter()
+                .all(|&(down, right, _)| down.abs() <= 1 && right.abs() <= 1)
+        );
+    }
+
+    #[test]
+    fn a_cutout_has_its_side_around_the_centre_and_ends_at_the_edge() {
+        let odd = Rectangle::around((2, 2), 3, 8, 8);
+        assert_eq!((odd.rows, odd.columns), (1..4, 1..4));
+        let corner = Rectangle::around((0, 7), 4, 8, 8);
+        assert_eq!((corner.rows, corner.columns), (0..2, 5..8));
+    }
+
+    #[test]
+    fn one_setting_does_not_change_what_another_draws() {
+        let random = || Random::new(3, Purpose::Augmentation, [4, 5]);
+        let cropped = Augmentation {
+            crop_padding: 4,
+            ..Augmentation::NONE
+        };
+        let both = Augmentation {
+            flip: true,
+            cutout: Some(2),
+            ..cropped
+        };
+        let (one, other) = (
+            cropped.draw(&mut random(), 8, 8),
+            both.draw(&mut random(), 8, 8),
+        );
+        assert_eq!((one.down, one.right), (other.down, other.right));
+    }
+
+    #[test]
+    fn settings_that_leave_nothing_of_an_image_are_refused() {
+        let message =
+            |augmentation: Augmentation| augmentation.check(8, 6).unwrap_err().to_string();
+        assert!(
+            Augmentation {
+                crop_padding: 5,
+                flip: true,
+                cutout: Some(6)
+            }
+            .check(8, 6)
+            .is_ok()
+        );
+        assert!(
+            message(Augmentation {
+                crop_padding: 6,
+                ..Augmentation::NONE
+            })
+            .contains("6 pixels")
+        );
+        assert!(
+            message(Augmentation {
+                cutout: Some(7),
+                ..Augmentation::NONE
+            })
+            .contains("found 7")
+        );
+        assert!(
+            Augmentation {
+                cutout: Some(0),
+                ..Augmentation::NONE
+            }
+            .check(8, 6)
+            .is_err()
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! Batches, prepared ahead on a thread of their own.
+//!
+//! What a batch holds is a pure function of the seed, the epoch and the step. So a run that goes on
+//! at some step sees what it would have seen, and how far the thread is ahead never matters.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::augmentation::{Augmentation, Placement};
+use crate::dataset::Dataset;
+use crate::develop::Developer;
+use crate::error::{Error, Result};
+use crate::normalisation::Normalisation;
+use crate::random::{Purpose, Random};
+
+/// How many batches wait for their turn: enough to bridge a step that is faster than the others,
+/// few enough that their memory does not matter.
+const AHEAD: usize = 2;
+
+/// What the images are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pass {
+    /// In another order every epoch, varied; a last batch that is not full is left out.
+    Training {
+        /// Decides order and variation.
+        seed: u64,
+        /// What is varied.
+        augmentation: Augmentation,
+    },
+    /// In the order of the indices, as they are, every image once.
+    Evaluation,
+}
+
+/// How batches are made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchConfig {
+    /// Images in a batch, above 0; no more than there are images are taken.
+    pub batch: usize,
+    /// From bytes to floats: that of the images trained with, in evaluation too.
+    pub normalisation: Normalisation,
+    /// What the batches are for.
+    pub pass: Pass,
+}
+
+/// Images and labels for one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// `[N, H, W, C]`, normalised.
+    pub pixels: Vec<f32>,
+    /// `[N]`.
+    pub labels: Vec<u32>,
+    shape: [usize; 3],
+}
+
+impl Batch {
+    /// The images as candle's convolutions take them, `[N, C, H, W]`, contiguous.
+    ///
+    /// # Errors
+    ///
+    /// If the device has no room for it.
+    pub fn to_tensor(&self, device: &Device) -> Result<Tensor> {
+        let [height, width, channels] = self.shape;
+        let shape = (self.labels.len(), height, width, channels);
+        let tensor = Tensor::from_slice(&self.pixels, shape, device)?;
+        Ok(tensor.permute((0, 3, 1, 2))?.contiguous()?)
+    }
+}
+
+/// The batches of a set of images, epoch by epoch. A clone is cheap.
+#[derive(Clone)]
+pub struct Batches(Arc<Plan>);
+
+struct Plan {
+    dataset: Arc<Dataset>,
+    indices: Arc<[u32]>,
+    batch: usize,
+    pass: Pass,
+    developer: Developer,
+}
+
+impl Batches {
+    /// Batches of the images of `dataset` at `indices`.
+    ///
+    /// # Errors
+    ///
+    /// If there are no `indices` or one is of no image, the batch is 0, the normalisation is of
+    /// other channels, or the augmentation would leave nothing of an image.
+    pub fn new(
+        dataset: Arc<Dataset>,
+        indices: impl Into<Arc<[u32]>>,
+        config: &BatchConfig,
+    ) -> Result<Self> {
+        let indices = indices.into();
+        dataset.check_indices(&indices)?;
+        config.normalisation.check(dataset.channels())?;
+        if let Pass::Training { augmentation, .. } = config.pass {
+            augmentation.check(dataset.height(), dataset.width())?;
+        }
+        if config.batch == 0 {
+            return Err(Error::setting("images in a batch", "at least 1", 0));
+        }
+        let batch = config.batch.min(indices.len());
+        let developer = Developer {
+            width: dataset.width(),
+            tables: config.normalisation.tables(),
+        };
+        let plan = Plan {
+            dataset,
+            indices,
+            batch,
+            pass: config.pass,
+            developer,
+        };
+        Ok(Self(Arc::new(plan)))
+    }
+
+    /// How many batches an epoch has; never 0.
+    pub fn steps_per_epoch(&self) -> usize {
+        let images = self.0.indices.len();
+        match self.0.pass {
+            Pass::Training { .. } => images / self.0.batch,
+            Pass::Evaluation => images.div_ceil(self.0.batch),
+        }
+    }
+
+    /// How many images the batches are made of.
+    pub fn images(&self) -> usize {
+        self.0.indices.len()
+    }
+
+    /// The batches of `epoch` from `first_step` on, prepared ahead on a thread.
+    ///
+    /// The thread ends when the iterator is dropped.
+    pub fn epoch(&self, epoch: usize, first_step: usize) -> Prepared {
+        let (plan, steps) = (Arc::clone(&self.0), first_step..self.steps_per_epoch());
+        let (sender, receiver) = sync_channel(AHEAD);
+        let worker = thread::spawn(move || {
+            let order = plan.order(epoch);
+            for step in steps {
+                if sender.send(plan.prepare(&order, epoch, step)).is_err() {
+                    return; // Nobody waits for the rest.
+                }
+            }
+        });
+        Prepared {
+            receiver: Some(receiver),
+            worker: Some(worker),
+        }
+    }
+}
+
+impl Plan {
+    /// The indices in the order in which `epoch` takes them.
+    fn order(&self, epoch: usize) -> Vec<u32> {
+        let mut order = self.indices.to_vec();
+        if let Pass::Training { seed, .. } = self.pass {
+            Random::new(seed, Purpose::Order, [epoch as u64, 0]).shuffle(&mut order);
+        }
+        order
+    }
+
+    fn prepare(&self, order: &[u32], epoch: usize, step: usize) -> Batch {
+        let (height, width) = (self.dataset.height(), self.dataset.width());
+        let shape = [height, width, self.dataset.channels()];
+        let image = shape.iter().product::<usize>();
+        let first = step * self.batch;
+        let chosen = &order[first..order.len().min(first + self.batch)];
+        let mut pixels = vec![0.0; chosen.len() * image];
+        for ((position, &index), pixels) in (first as u64..)
+            .zip(chosen)
+            .zip(pixels.chunks_exact_mut(image))
+        {
+            let placement = match self.pass {
+                Pass::Evaluation => Placement::default(),
+                Pass::Training { seed, augmentation } => {
+                    let place = [epoch as u64, position];
+                    let mut random = Random::new(seed, Purpose::Augmentation, place);
+                    augmentation.draw(&mut random, height, width)
+                }
+            };
+            self.developer
+                .develop(self.dataset.image(index as usize), &placement, pixels);
+        }
+        let labels = chosen
+            .iter()
+            .map(|&index| self.dataset.labels()[index as usize])
+            .collect();
+        Batch {
+            pixels,
+            labels,
+            shape,
+        }
+    }
+}
+
+/// Batches of one epoch, in order, as they become ready.
+pub struct Prepared {
+    receiver: Option<Receiver<Batch>>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Iterator for Prepared {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        if let Some(batch) = self
+            .receiver
+            .as_ref()
+            .and_then(|receiver| receiver.recv().ok())
+        {
+            return Some(batch);
+        }
+        self.receiver = None;
+        // An epoch that ends because its thread panicked must not look like a short epoch.
+        if let Some(Err(panic)) = self.worker.take().map(JoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+        None
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        // In this order: the thread stops because nobody listens, within one batch.
+        self.receiver = None;
+        if let Some(worker) = self.worker.take() {
+            // A panic in the thread has nobody to tell any more.
+            let _ = worker.join();
+        }
+    }
+}
