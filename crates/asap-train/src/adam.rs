@@ -41,7 +41,12 @@ pub struct Adam {
 impl Adam {
     /// An optimizer at rest for `parameters` numbers.
     pub fn new(config: AdamConfig, parameters: usize) -> Self {
-        Self { config, steps: 0, mean: vec![0.0; parameters], square: vec![0.0; parameters] }
+        Self {
+            config,
+            steps: 0,
+            mean: vec![0.0; parameters],
+            square: vec![0.0; parameters],
+        }
     }
 
     /// How many parameters it moves.
@@ -51,9 +56,22 @@ impl Adam {
 
     /// Moves `parameters` once against `gradients`, both as long as the optimizer was made for.
     pub fn step(&mut self, parameters: &mut [f64], gradients: &[f64]) {
-        assert_eq!(parameters.len(), self.mean.len(), "moments for every parameter");
-        assert_eq!(gradients.len(), self.mean.len(), "a gradient for every parameter");
-        let AdamConfig { learning_rate, beta1, beta2, weight_decay } = self.config;
+        assert_eq!(
+            parameters.len(),
+            self.mean.len(),
+            "moments for every parameter"
+        );
+        assert_eq!(
+            gradients.len(),
+            self.mean.len(),
+            "a gradient for every parameter"
+        );
+        let AdamConfig {
+            learning_rate,
+            beta1,
+            beta2,
+            weight_decay,
+        } = self.config;
         self.steps += 1;
         let mean_scale = 1.0 - beta1.powf(f64::from(self.steps));
         let square_scale = (1.0 - beta2.powf(f64::from(self.steps))).sqrt();
@@ -81,25 +99,43 @@ impl Adam {
 mod tests {
     use super::*;
 
-    const PAPER: AdamConfig =
-        AdamConfig { learning_rate: 3e-4, beta1: 0.5, beta2: 0.999, weight_decay: 1e-3 };
-    const GRADIENTS: [[f64; 3]; 3] =
-        [[0.01, -0.02, 0.0], [0.02, 0.03, 1e-5], [-0.05, 0.001, 2.0]];
+    const PAPER: AdamConfig = AdamConfig {
+        learning_rate: 3e-4,
+        beta1: 0.5,
+        beta2: 0.999,
+        weight_decay: 1e-3,
+    };
+    const GRADIENTS: [[f64; 3]; 3] = [[0.01, -0.02, 0.0], [0.02, 0.03, 1e-5], [-0.05, 0.001, 2.0]];
 
     /// From PyTorch 2.15: `torch.optim.Adam(lr=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)` in f64.
     #[test]
     fn three_steps_have_the_values_of_pytorch() {
         let expected = [
-            [0.000_700_000_299_969_703, -0.001_700_000_149_984_926_5, 0.000_205_882_352_941_176_5],
-            [0.000_383_820_177_914_309_5, -0.001_856_858_058_930_887_8, -8.306_982_444_950_185e-5],
-            [0.000_587_022_419_342_312_2, -0.001_947_398_377_128_081, -0.000_379_845_144_100_160_16],
+            [
+                0.000_700_000_299_969_703,
+                -0.001_700_000_149_984_926_5,
+                0.000_205_882_352_941_176_5,
+            ],
+            [
+                0.000_383_820_177_914_309_5,
+                -0.001_856_858_058_930_887_8,
+                -8.306_982_444_950_185e-5,
+            ],
+            [
+                0.000_587_022_419_342_312_2,
+                -0.001_947_398_377_128_081,
+                -0.000_379_845_144_100_160_16,
+            ],
         ];
         let mut alphas = [1e-3, -2e-3, 5e-4];
         let mut adam = Adam::new(PAPER, 3);
         for (gradients, expected) in GRADIENTS.iter().zip(expected) {
             adam.step(&mut alphas, gradients);
             for (found, expected) in alphas.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-15, "{found} is not {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-15,
+                    "{found} is not {expected}"
+                );
             }
         }
     }

@@ -24,6 +24,30 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     flush_folder(path)
 }
 
+/// As [`write_atomically`], and nothing where the file is so already.
+pub(crate) fn write_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    match fs::read(path) {
+        Ok(old) if old == bytes => Ok(()),
+        _ => write_atomically(path, bytes),
+    }
+}
+
+/// Removes what a process that died was writing in `folder`, as far as that is possible.
+pub(crate) fn remove_unfinished(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == UNFINISHED)
+        {
+            // Only room on the disk is lost where this fails.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -90,5 +114,8 @@ mod tests {
         write_atomically(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert!(!unfinished(&path).exists());
+        fs::write(unfinished(&path), b"half a fi").unwrap();
+        remove_unfinished(folder.path());
+        assert!(!unfinished(&path).exists() && path.exists());
     }
 }

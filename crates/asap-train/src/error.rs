@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::image_shape::ImageShape;
+
 /// What this crate's fallible functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -67,22 +69,31 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// Too few images for what the configuration asks.
-    #[error("{what} has {found} images, expected at least {expected}: {remedy}")]
-    TooFewImages {
-        /// Which part of the data.
-        what: &'static str,
-        /// How many images it has.
-        found: usize,
-        /// How many it needs.
-        expected: usize,
-        /// What to change.
-        remedy: &'static str,
+    /// Images that do not fit a network.
+    #[error("{name}: expected images of {expected}, found {found}")]
+    OtherImages {
+        /// The data set.
+        name: String,
+        /// What the network was made for.
+        expected: ImageShape,
+        /// What the data set has.
+        found: ImageShape,
+    },
+    /// Classes that are not those a network was trained on.
+    #[error("{name}: expected the class {expected}, found {found}")]
+    OtherClasses {
+        /// The data set.
+        name: String,
+        /// The first class that differs, as the network knows it.
+        expected: String,
+        /// As the data set has it.
+        found: String,
     },
     /// A loss or a gradient that is no number any more.
     #[error(
         "{what} is {value} in epoch {epoch}, step {step} of the {phase} (learning rate \
-         {learning_rate}): lower the learning rate{}", last_checkpoint(checkpoint)
+         {learning_rate:?}): start another run with a lower learning rate{}",
+        last_checkpoint(checkpoint)
     )]
     NotFinite {
         /// "the loss of the weights" and the like.
@@ -140,15 +151,25 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::Io { action, path: path.to_owned(), source }
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub(crate) fn malformed(path: &Path, message: impl Into<String>) -> Self {
-        Self::Malformed { path: path.to_owned(), message: message.into() }
+        Self::Malformed {
+            path: path.to_owned(),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn config(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Config { place: place.into(), message: message.into() }
+        Self::Config {
+            place: place.into(),
+            message: message.into(),
+        }
     }
 }
 

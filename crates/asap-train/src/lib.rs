@@ -1,1 +1,67 @@
-//! The search loop, training and evaluation, optimizers, schedules, checkpoints and metrics.
+#![doc = include_str!("../README.md")]
+
+mod adam;
+mod atomic;
+mod budget;
+mod checkpoint;
+mod conclusion;
+mod config;
+mod config_check;
+mod config_file;
+mod config_notes;
+mod driver;
+mod error;
+mod evaluate;
+mod image_shape;
+mod image_stream;
+mod job;
+mod learner;
+mod measure;
+mod memory;
+mod metrics;
+mod plan;
+mod presets;
+mod progress;
+mod promise;
+mod run_data;
+mod run_folder;
+mod runs;
+mod saved_network;
+mod schedule;
+mod search;
+mod seed;
+mod sgd;
+mod step_seconds;
+mod summary;
+mod tensor_file;
+#[cfg(test)]
+mod testing;
+mod train;
+mod work;
+
+pub use config::{AugmentationConfig, DataConfig, RunConfig, SearchConfig, Task, TrainConfig};
+pub use presets::Preset;
+
+pub use image_shape::ImageShape;
+pub use job::{Job, Outcome};
+pub use progress::{Event, Phase, Progress, StepReport};
+pub use run_data::ImageSource;
+
+pub use metrics::{CellOpWeights, EpochMetrics, read_metrics};
+pub use run_folder::RunFolder;
+pub use runs::{RunInfo, RunState, runs, thin_checkpoints};
+pub use summary::{SearchResult, Summary};
+
+pub use evaluate::{ClassResult, Evaluation, EvaluationImages, evaluate};
+pub use saved_network::SavedNetwork;
+
+pub use budget::fit_budget;
+pub use measure::{Measured, SearchSeconds, measure};
+pub use memory::{available_bytes, peak_resident_bytes, resident_bytes};
+pub use plan::{PlannedPhase, RunPlan, plan};
+
+pub use adam::{Adam, AdamConfig};
+pub use schedule::Cosine;
+pub use sgd::{Sgd, SgdConfig, gradient_norm};
+
+pub use error::{Error, Result};

@@ -50,7 +50,10 @@ mod tests {
     #[test]
     fn linux_tells_what_is_held_and_what_is_free() {
         let held = resident_bytes().zip(peak_resident_bytes());
-        assert!(held.is_some_and(|(now, peak)| 0 < now && now <= peak), "{held:?}");
+        assert!(
+            held.is_some_and(|(now, peak)| 0 < now && now <= peak),
+            "{held:?}"
+        );
         assert!(available_bytes().is_some_and(|bytes| bytes > 0));
     }
 }

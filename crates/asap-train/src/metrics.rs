@@ -62,7 +62,11 @@ pub(crate) fn named_op_weights(
 ) -> BTreeMap<CellKind, CellOpWeights> {
     let of_edge = |kind: CellKind, edge: Edge| -> BTreeMap<Operation, f64> {
         let operations = topology.cell(kind).alive(edge);
-        operations.iter().copied().zip(weights.edge(kind, edge).iter().copied()).collect()
+        operations
+            .iter()
+            .copied()
+            .zip(weights.edge(kind, edge).iter().copied())
+            .collect()
     };
     let of_kind = |kind: CellKind| -> CellOpWeights {
         Edge::all()
@@ -70,7 +74,10 @@ pub(crate) fn named_op_weights(
             .map(|edge| (edge.to_string(), of_edge(kind, edge)))
             .collect()
     };
-    CellKind::ALL.into_iter().map(|kind| (kind, of_kind(kind))).collect()
+    CellKind::ALL
+        .into_iter()
+        .map(|kind| (kind, of_kind(kind)))
+        .collect()
 }
 
 /// The open `metrics.jsonl` of a run: lines are added, never changed.
@@ -85,8 +92,12 @@ impl MetricsFile {
     /// Opens `path` and cuts it to `length` bytes: what came after the checkpoint is done anew.
     pub(crate) fn open(path: &Path, length: u64) -> Result<Self> {
         let io = |source| Error::io("open", path, source);
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(io)?;
         let found = file.metadata().map_err(io)?.len();
         if found < length {
             let message = format!("has {found} bytes, its checkpoint expects at least {length}");
@@ -94,7 +105,11 @@ impl MetricsFile {
         }
         file.set_len(length).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        Ok(Self { path: path.to_owned(), file, length })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            length,
+        })
     }
 
     /// Bytes of the lines written so far.
@@ -185,7 +200,11 @@ mod tests {
             .unwrap()
             .write_all(b"{\"phase\":\"tra")
             .unwrap();
-        assert_eq!(read_metrics(&path).unwrap().len(), 2, "the half line is left out");
+        assert_eq!(
+            read_metrics(&path).unwrap().len(),
+            2,
+            "the half line is left out"
+        );
         let mut file = MetricsFile::open(&path, length).unwrap();
         file.append(&line(2)).unwrap();
         assert_eq!(read_metrics(&path).unwrap(), [line(1), line(2)]);
@@ -196,7 +215,7 @@ mod tests {
         let folder = TemporaryFolder::new();
         let path = folder.path().join("metrics.jsonl");
         let error = MetricsFile::open(&path, 10).unwrap_err().to_string();
-        assert!(error.contains("metrics.jsonl has 0 bytes") || error.contains("has 0 bytes"));
+        assert!(error.contains("metrics.jsonl: has 0 bytes"), "{error}");
         assert!(error.contains("at least 10"), "{error}");
     }
 

@@ -94,6 +94,13 @@ pub trait Progress {
     fn event(&mut self, event: &Event<'_>);
 }
 
+/// A closure follows a run.
+impl<F: FnMut(&Event<'_>)> Progress for F {
+    fn event(&mut self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
 /// Follows nothing.
 impl Progress for () {
     fn event(&mut self, _event: &Event<'_>) {}

@@ -42,7 +42,10 @@ mod tests {
     /// From PyTorch 2.15: `CosineAnnealingLR(SGD(lr=0.025), T_max=50, eta_min=0.001)`.
     #[test]
     fn the_papers_schedule_has_the_values_of_pytorch() {
-        let schedule = Cosine { from: 0.025, to: 0.001 };
+        let schedule = Cosine {
+            from: 0.025,
+            to: 0.001,
+        };
         for (epoch, expected) in [
             (0, 0.025),
             (10, 0.022_708_203_932_499_366),
@@ -57,7 +60,10 @@ mod tests {
 
     #[test]
     fn the_rate_never_rises_and_stays_at_its_end() {
-        let schedule = Cosine { from: 0.1, to: 0.002 };
+        let schedule = Cosine {
+            from: 0.1,
+            to: 0.002,
+        };
         let rates: Vec<f64> = (0..200).map(|step| schedule.at(step, 150)).collect();
         assert!(rates.windows(2).all(|pair| pair[1] <= pair[0]));
         assert_eq!(rates[199], 0.002);
@@ -65,6 +71,13 @@ mod tests {
 
     #[test]
     fn an_empty_plan_has_the_last_rate() {
-        assert_eq!(Cosine { from: 0.1, to: 0.01 }.at(0, 0), 0.01);
+        assert_eq!(
+            Cosine {
+                from: 0.1,
+                to: 0.01
+            }
+            .at(0, 0),
+            0.01
+        );
     }
 }

@@ -8,24 +8,24 @@
 pub(crate) enum Stream {
     /// Which images are held out for validation.
     Validation = 1,
-    /// Which images the search uses, and which half they are in.
-    SearchImages = 2,
-    /// Which images the final training uses.
-    TrainImages = 3,
+    /// Which images train the weights of the supernet and which its alphas.
+    Halves = 2,
     /// The first weights of the supernet.
-    Supernet = 4,
+    Supernet = 3,
     /// The first alphas.
-    Alphas = 5,
+    Alphas = 4,
     /// Order and augmentation of the images that train the supernet's weights.
-    SearchWeights = 6,
+    SearchWeights = 5,
     /// Order and augmentation of the images that train the alphas.
-    SearchAlphas = 7,
+    SearchAlphas = 6,
     /// The first weights of the found network.
-    Network = 8,
+    Network = 7,
     /// Order and augmentation of the images that train the found network.
-    Training = 9,
+    Training = 8,
     /// Images made up for measuring how long a step takes.
-    Measuring = 10,
+    Measuring = 9,
+    /// Which validation images networks are compared on.
+    Compared = 10,
 }
 
 /// The seed of `stream` in a run with `seed`.
@@ -49,8 +49,7 @@ mod tests {
 
     const STREAMS: [Stream; 10] = [
         Stream::Validation,
-        Stream::SearchImages,
-        Stream::TrainImages,
+        Stream::Halves,
         Stream::Supernet,
         Stream::Alphas,
         Stream::SearchWeights,
@@ -58,12 +57,14 @@ mod tests {
         Stream::Network,
         Stream::Training,
         Stream::Measuring,
+        Stream::Compared,
     ];
 
     #[test]
     fn neighbouring_seeds_and_streams_share_no_seed() {
-        let seeds: BTreeSet<u64> =
-            (0..100).flat_map(|seed| STREAMS.map(|stream| seed_of(seed, stream))).collect();
+        let seeds: BTreeSet<u64> = (0..100)
+            .flat_map(|seed| STREAMS.map(|stream| seed_of(seed, stream)))
+            .collect();
         assert_eq!(seeds.len(), 100 * STREAMS.len());
     }
 }

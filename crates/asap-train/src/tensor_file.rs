@@ -27,7 +27,10 @@ pub(crate) fn write(
 ) -> Result<()> {
     let text = serde_json::to_string(description)
         .map_err(|error| Error::malformed(path, format!("cannot be described: {error}")))?;
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|tensor| little_endian(&tensor.values)).collect();
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|tensor| little_endian(&tensor.values))
+        .collect();
     let mut views = Vec::with_capacity(tensors.len());
     for (tensor, bytes) in tensors.iter().zip(&bytes) {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
@@ -46,27 +49,46 @@ pub(crate) fn read<D: DeserializeOwned>(path: &Path) -> Result<(D, Vec<NamedTens
     let malformed = |message: String| Error::malformed(path, message);
     let (_, metadata) = SafeTensors::read_metadata(&file)
         .map_err(|error| malformed(format!("expected a safetensors file: {error}")))?;
-    let text = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or_else(
-        || malformed(format!("expected a description of asap under `{KEY}` in its metadata")),
-    )?;
+    let text = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|metadata| metadata.get(KEY))
+        .ok_or_else(|| {
+            malformed(format!(
+                "expected a description of asap under `{KEY}` in its metadata"
+            ))
+        })?;
     let description = serde_json::from_str(text)
         .map_err(|error| malformed(format!("its description is not as expected: {error}")))?;
     let tensors = SafeTensors::deserialize(&file).map_err(|error| malformed(error.to_string()))?;
     let mut named = Vec::with_capacity(tensors.len());
     for (name, view) in tensors.tensors() {
         if view.dtype() != Dtype::F32 {
-            return Err(malformed(format!("tensor {name} is {:?}, expected F32", view.dtype())));
+            return Err(malformed(format!(
+                "tensor {name} is {:?}, expected F32",
+                view.dtype()
+            )));
         }
         let (values, _) = view.data().as_chunks::<4>();
-        let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        named.push(NamedTensor { name, shape: view.shape().to_vec(), values });
+        let values = values
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
+        named.push(NamedTensor {
+            name,
+            shape: view.shape().to_vec(),
+            values,
+        });
     }
     named.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((description, named))
 }
 
 fn little_endian(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,8 +100,16 @@ mod tests {
     fn tensors() -> Vec<NamedTensor> {
         let values = vec![1.0, -0.0, f32::MIN_POSITIVE / 2.0, 0.1, f32::MAX, -2.5];
         vec![
-            NamedTensor { name: "a".into(), shape: vec![2, 3], values },
-            NamedTensor { name: "b".into(), shape: vec![1], values: vec![7.0] },
+            NamedTensor {
+                name: "a".into(),
+                shape: vec![2, 3],
+                values,
+            },
+            NamedTensor {
+                name: "b".into(),
+                shape: vec![1],
+                values: vec![7.0],
+            },
         ]
     }
 
@@ -92,7 +122,10 @@ mod tests {
         assert_eq!(description, [0.1, 1.0 / 3.0]);
         assert_eq!(found.len(), 2);
         for (found, expected) in found.iter().zip(tensors()) {
-            assert_eq!((&found.name, &found.shape), (&expected.name, &expected.shape));
+            assert_eq!(
+                (&found.name, &found.shape),
+                (&expected.name, &expected.shape)
+            );
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&found.values), bits(&expected.values));
         }

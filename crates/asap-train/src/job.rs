@@ -1,0 +1,274 @@
+//! A whole run: search, train, test, with everything in its folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use asap_data::Part;
+use asap_genotype::Genotype;
+
+use crate::atomic::{remove_unfinished, write_atomically};
+use crate::checkpoint::{Checkpoint, PhaseState, Records};
+use crate::conclusion::Conclusion;
+use crate::config::{RunConfig, Task};
+use crate::driver::{Audience, Driver};
+use crate::error::{Error, Result};
+use crate::plan::require_memory;
+use crate::progress::{Phase, Progress};
+use crate::run_data::{ImageSource, RunData};
+use crate::run_folder::{Lock, RunFolder};
+use crate::search::Search;
+use crate::summary::Summary;
+use crate::train::Train;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It has its results.
+    Finished(Box<Summary>),
+    /// It was asked to stop; it goes on from this checkpoint.
+    Interrupted(PathBuf),
+}
+
+/// A run that holds its folder and has its images, ready to work.
+pub struct Job<'a> {
+    folder: RunFolder,
+    config: RunConfig,
+    source: &'a dyn ImageSource,
+    data: RunData,
+    begin: Begin,
+    records: Records,
+    last_checkpoint: Option<PathBuf>,
+    _lock: Lock,
+}
+
+/// Where a run begins.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
+enum Begin {
+    Search,
+    Train(Genotype),
+    Checkpoint(Box<Checkpoint>),
+}
+
+impl<'a> Job<'a> {
+    /// A new run that searches a genotype, trains its network and tests it. `command` is the command
+    /// line to repeat it with.
+    ///
+    /// Images are read before anything is written: where they are missing, no folder is left.
+    ///
+    /// # Errors
+    /// The configuration is out of range, images cannot be read, the machine lacks the memory, or the
+    /// folder holds a run or cannot be written.
+    pub fn search(
+        folder: RunFolder,
+        config: RunConfig,
+        source: &'a dyn ImageSource,
+        command: Vec<String>,
+    ) -> Result<Self> {
+        Self::new(
+            folder,
+            RunConfig {
+                task: Task::Search,
+                ..config
+            },
+            source,
+            command,
+            Begin::Search,
+        )
+    }
+
+    /// A new run that trains the network of `genotype` and tests it.
+    ///
+    /// # Errors
+    /// As [`Job::search`].
+    pub fn train(
+        folder: RunFolder,
+        config: RunConfig,
+        genotype: Genotype,
+        source: &'a dyn ImageSource,
+        command: Vec<String>,
+    ) -> Result<Self> {
+        let config = RunConfig {
+            task: Task::Train,
+            ..config
+        };
+        Self::new(folder, config, source, command, Begin::Train(genotype))
+    }
+
+    fn new(
+        folder: RunFolder,
+        config: RunConfig,
+        source: &'a dyn ImageSource,
+        command: Vec<String>,
+        begin: Begin,
+    ) -> Result<Self> {
+        config.check("configuration")?;
+        let data = RunData::new(&config, source.load(Part::Train)?)?;
+        require_memory(&config, data.shape)?;
+        let lock = folder.create()?;
+        if let Begin::Train(genotype) = &begin {
+            write_atomically(&folder.genotype(), genotype.to_json().as_bytes())?;
+        }
+        // Last: from here on the folder holds a run, and all it needs is there.
+        write_atomically(&folder.config(), config.to_toml()?.as_bytes())?;
+        let records = Records {
+            command,
+            ..Records::default()
+        };
+        let last_checkpoint = None;
+        Ok(Self {
+            folder,
+            config,
+            source,
+            data,
+            begin,
+            records,
+            last_checkpoint,
+            _lock: lock,
+        })
+    }
+
+    /// The run in `folder`, from where its newest checkpoint was made.
+    ///
+    /// # Errors
+    /// There is no run, it is finished, another process works on it, its checkpoint belongs to another
+    /// configuration, or images cannot be read.
+    pub fn resume(folder: RunFolder, source: &'a dyn ImageSource) -> Result<Self> {
+        let config = folder.read_config()?;
+        let lock = folder.lock()?;
+        if folder.summary().is_file() {
+            return Err(Error::Finished {
+                path: folder.path().to_owned(),
+            });
+        }
+        remove_unfinished(folder.path());
+        remove_unfinished(&folder.checkpoints());
+        let (begin, records, last_checkpoint) = match Checkpoint::newest(&folder, &config)? {
+            Some((path, checkpoint)) => {
+                let records = checkpoint.records.clone();
+                (Begin::Checkpoint(Box::new(checkpoint)), records, Some(path))
+            }
+            // Killed before the first checkpoint: nothing was done yet.
+            None => (Self::beginning(&folder, &config)?, Records::default(), None),
+        };
+        let data = RunData::new(&config, source.load(Part::Train)?)?;
+        require_memory(&config, data.shape)?;
+        Ok(Self {
+            folder,
+            config,
+            source,
+            data,
+            begin,
+            records,
+            last_checkpoint,
+            _lock: lock,
+        })
+    }
+
+    fn beginning(folder: &RunFolder, config: &RunConfig) -> Result<Begin> {
+        match config.task {
+            Task::Search => Ok(Begin::Search),
+            Task::Train => Ok(Begin::Train(read_genotype(&folder.genotype())?)),
+        }
+    }
+
+    /// Every setting of the run.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Works until the run has its results or `stop` is set: then it saves after the step at hand.
+    ///
+    /// # Errors
+    /// A loss is no number any more, or a file cannot be written. What was saved before stays, and the
+    /// reason stands in `failure.txt`.
+    pub fn run(self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
+        let failure = self.folder.failure();
+        // The last failure is history once the run goes on.
+        let _ = fs::remove_file(&failure);
+        let outcome = self.work(progress, stop);
+        if let Err(error) = &outcome {
+            // On a full disk this fails too, and the error itself is what matters.
+            let _ = fs::write(&failure, format!("{error}\n"));
+        }
+        outcome
+    }
+
+    fn work(self, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
+        let Self {
+            folder,
+            config,
+            source,
+            data,
+            begin,
+            records,
+            last_checkpoint,
+            _lock,
+        } = self;
+        let mut driver = Driver::new(&folder, &config, records, last_checkpoint)?;
+        let mut audience = Audience { progress, stop };
+        let mut train = match Begun::new(begin, &config, &data)? {
+            Begun::Train(train) => train,
+            Begun::Search(mut search) => {
+                if let Some(checkpoint) = driver.drive(&mut search, &mut audience)? {
+                    return Ok(Outcome::Interrupted(checkpoint));
+                }
+                let found = search.finish()?;
+                found.write_files(&folder)?;
+                // All time up to here is the search's.
+                driver.records(Phase::Search);
+                Train::start(&config, &data, found.genotype, Some(found.result))?
+            }
+        };
+        if let Some(checkpoint) = driver.drive(&mut train, &mut audience)? {
+            return Ok(Outcome::Interrupted(checkpoint));
+        }
+        let trained = train.finish(&data);
+        trained.network.write(&folder.network())?;
+        let records = driver.records(Phase::Train).clone();
+        let conclusion = Conclusion {
+            config: &config,
+            data: &data,
+            records,
+        };
+        let summary = conclusion.of(trained, source, audience.progress)?;
+        summary.write(&folder.summary())?;
+        Ok(Outcome::Finished(Box::new(summary)))
+    }
+}
+
+/// A phase under way.
+enum Begun {
+    Search(Search),
+    Train(Train),
+}
+
+impl Begun {
+    fn new(begin: Begin, config: &RunConfig, data: &RunData) -> Result<Self> {
+        let Checkpoint { phase, tensors, .. } = match begin {
+            Begin::Search => return Search::start(config, data).map(Self::Search),
+            Begin::Train(genotype) => {
+                return Train::start(config, data, genotype, None).map(Self::Train);
+            }
+            Begin::Checkpoint(checkpoint) => *checkpoint,
+        };
+        match phase {
+            PhaseState::Search(state) => {
+                Search::resume(config, data, state, &tensors).map(Self::Search)
+            }
+            PhaseState::Train(state) => {
+                Train::resume(config, data, state, &tensors).map(Self::Train)
+            }
+        }
+    }
+}
+
+fn read_genotype(path: &Path) -> Result<Genotype> {
+    let text = fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+    Genotype::from_json(&text).map_err(|error| Error::malformed(path, error.to_string()))
+}

@@ -1,0 +1,203 @@
+//! The training of a found network in its final form, from fresh weights.
+
+use asap_genotype::{Genotype, OpWeights, Topology};
+use asap_space::Network;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{PhaseState, Tensors};
+use crate::config::RunConfig;
+use crate::error::Result;
+use crate::evaluate::{EvaluationImages, evaluate};
+use crate::image_stream::ImageStream;
+use crate::learner::{Learner, LearnerState, Plan};
+use crate::memory::{mib, resident_bytes};
+use crate::metrics::EpochMetrics;
+use crate::progress::{Phase, Progress, StepReport};
+use crate::run_data::RunData;
+use crate::run_folder::RunFolder;
+use crate::saved_network::SavedNetwork;
+use crate::seed::{Stream, seed_of};
+use crate::summary::SearchResult;
+use crate::work::Work;
+
+/// What a training needs to go on, besides tensors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TrainState {
+    pub(crate) learner: LearnerState,
+    /// What came before: the genotype as JSON text, and the search that found it.
+    genotype: String,
+    search: Option<SearchResult>,
+}
+
+/// A training under way, between two steps.
+pub(crate) struct Train {
+    learner: Learner,
+    genotype: Genotype,
+    search: Option<SearchResult>,
+    op_weights: OpWeights,
+    validation: Option<EvaluationImages>,
+}
+
+/// What a training ends with.
+pub(crate) struct Trained {
+    pub(crate) network: SavedNetwork,
+    pub(crate) search: Option<SearchResult>,
+}
+
+impl Train {
+    /// A training of the network of `genotype`, at its beginning.
+    pub(crate) fn start(
+        config: &RunConfig,
+        data: &RunData,
+        genotype: Genotype,
+        search: Option<SearchResult>,
+    ) -> Result<Self> {
+        Self::with(config, data, genotype, search, 0)
+    }
+
+    /// The training that a checkpoint was made of.
+    pub(crate) fn resume(
+        config: &RunConfig,
+        data: &RunData,
+        state: TrainState,
+        tensors: &Tensors,
+    ) -> Result<Self> {
+        let genotype = Genotype::from_json(&state.genotype)?;
+        let done = data.train_plan(config).steps_done(state.learner.at);
+        let mut train = Self::with(config, data, genotype, state.search, done)?;
+        train
+            .learner
+            .restore(state.learner, tensors, config.train.sgd)?;
+        Ok(train)
+    }
+
+    fn with(
+        config: &RunConfig,
+        data: &RunData,
+        genotype: Genotype,
+        search: Option<SearchResult>,
+        steps: usize,
+    ) -> Result<Self> {
+        let topology = Topology::from_genotype(&genotype);
+        let op_weights = OpWeights::ones(&topology);
+        let network = Network::new(
+            data.shape.train_network(config),
+            topology,
+            config.train_execution(),
+            seed_of(config.seed, Stream::Network),
+        )?;
+        let images = ImageStream::new(data.train_batches(config)?, steps);
+        let learner = Learner::new(network, data.train_plan(config), config.train.sgd, images);
+        let validation = data.held_out();
+        Ok(Self {
+            learner,
+            genotype,
+            search,
+            op_weights,
+            validation,
+        })
+    }
+
+    /// The trained network, and the search that found it.
+    pub(crate) fn finish(self, data: &RunData) -> Trained {
+        let network = SavedNetwork {
+            network: self.learner.network,
+            genotype: self.genotype,
+            classes: data.dataset.classes().to_vec(),
+            normalisation: data.normalisation.clone(),
+        };
+        Trained {
+            network,
+            search: self.search,
+        }
+    }
+}
+
+impl Work for Train {
+    fn plan(&self) -> &Plan {
+        &self.learner.plan
+    }
+
+    fn steps_done(&self) -> usize {
+        self.learner.steps_done()
+    }
+
+    fn is_over(&self) -> bool {
+        self.learner.state.at.epoch >= self.learner.plan.epochs
+    }
+
+    fn epoch_is_over(&self) -> bool {
+        self.learner.state.at.step >= self.learner.plan.steps
+    }
+
+    fn step(&mut self, _progress: &mut dyn Progress) -> Result<StepReport> {
+        let at = self.learner.state.at;
+        let learning_rate = self.learner.learning_rate();
+        let weight = self.learner.weight_step(&self.op_weights)?;
+        self.learner.state.sums.learning_rate = learning_rate;
+        let seconds_left = self.learner.seconds_left(weight.seconds);
+        Ok(StepReport {
+            phase: Phase::Train,
+            epoch: at.epoch,
+            epochs: self.learner.plan.epochs,
+            step: at.step,
+            steps: self.learner.plan.steps,
+            weight_loss: weight.loss,
+            weight_accuracy: weight.accuracy,
+            alpha_loss: None,
+            temperature: None,
+            operations_alive: None,
+            images_per_second: weight.images as f64 / weight.seconds,
+            seconds_left,
+        })
+    }
+
+    fn end_epoch(&mut self) -> Result<EpochMetrics> {
+        let epoch = self.learner.state.at.epoch + 1;
+        let validation = match &self.validation {
+            Some(images) => Some(evaluate(
+                &mut self.learner.network,
+                &self.op_weights,
+                images,
+            )?),
+            None => None,
+        };
+        let sums = self.learner.next_epoch();
+        Ok(EpochMetrics {
+            phase: Phase::Train,
+            epoch,
+            epochs: self.learner.plan.epochs,
+            steps: sums.steps(),
+            weight_loss: sums.weight_loss(),
+            weight_accuracy: sums.weight_accuracy(),
+            val_loss: validation.as_ref().map(|validation| validation.loss),
+            val_accuracy: validation.as_ref().map(|validation| validation.accuracy),
+            alpha_loss: None,
+            temperature: None,
+            operations_alive: None,
+            edges_alive: None,
+            weight_step_seconds: sums.weight_step_seconds(),
+            alpha_step_seconds: None,
+            images_per_second: sums.images_per_second(),
+            rss_mib: resident_bytes().map(mib),
+            learning_rate: sums.learning_rate,
+            op_weights: None,
+        })
+    }
+
+    fn write_files(&self, _folder: &RunFolder) -> Result<()> {
+        Ok(()) // The search has written them, and training adds nothing.
+    }
+
+    fn state(&self) -> PhaseState {
+        PhaseState::Train(TrainState {
+            learner: self.learner.state.clone(),
+            genotype: self.genotype.to_json(),
+            search: self.search.clone(),
+        })
+    }
+
+    fn tensors(&self) -> Tensors {
+        self.learner.tensors()
+    }
+}
