@@ -1,0 +1,31 @@
+//! `asap bench`: how fast this machine computes.
+
+mod alphas;
+mod batch;
+mod clock;
+mod inputs;
+mod peak;
+mod report;
+mod step;
+
+use anyhow::Result;
+
+/// What to measure.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Time one step of a supernet on made-up images and print one JSON line
+    Step(step::Arguments),
+    /// Measure how fast this machine multiplies matrices and print one JSON line
+    Peak(peak::Arguments),
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// If a setting makes no sense, a file cannot be read, or the network cannot be built.
+pub(crate) fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Step(arguments) => step::run(arguments),
+        Command::Peak(arguments) => peak::run(arguments),
+    }
+}

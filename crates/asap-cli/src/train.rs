@@ -1,0 +1,53 @@
+//! `asap train`: trains the network of a given genotype and tests it.
+
+use crate::images::Images;
+use crate::settings::{Settings, TrainFlags};
+use crate::{genotypes, output, work};
+use anyhow::Result;
+use asap_train::Job;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Settings of `asap train`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What to train: a published name, a genotype file, or the run that found it
+    #[arg(value_name = "NAME|FILE|RUN", required_unless_present_any = ["resume", "print_config"])]
+    genotype: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    flags: TrainFlags,
+    /// Folder of the new run [default: runs/, named after the time]
+    #[arg(long, value_name = "RUN")]
+    out: Option<PathBuf>,
+    /// Go on with a run that was stopped, with the settings it has
+    #[arg(long, value_name = "RUN", exclusive = true)]
+    resume: Option<PathBuf>,
+    /// Print every setting as a file for --config, and do nothing else
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Starts or resumes a training.
+///
+/// # Errors
+/// If there is no such genotype, a setting is out of its range, images cannot be read, or the run
+/// fails.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(folder) = &arguments.resume {
+        return work::resume(folder);
+    }
+    let mut config = arguments.settings.train_config(&arguments.flags)?;
+    let genotype = match &arguments.genotype {
+        Some(genotype) if !arguments.print_config => genotypes::find(genotype)?,
+        _ => {
+            output::line(config.to_toml()?.trim_end())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let folder = work::new_folder(arguments.out.as_ref())?;
+    config.data = config.data.resolved()?;
+    let images = Images::new(config.data.clone());
+    work::run(|| Job::train(folder, config, genotype, &images, work::command()))
+}

@@ -1,0 +1,63 @@
+//! `asap show` in every format, and `asap data` on the data set that comes with the project.
+
+use crate::place::Place;
+use crate::program::asap;
+
+fn show(arguments: &[&str]) -> String {
+    asap(Place::new().path(), &[&["show"], arguments].concat()).succeeded()
+}
+
+/// From the golden counts: 20 cells and 36 channels on CIFAR-10.
+#[test]
+fn a_published_cell_is_shown_with_the_size_of_its_network() {
+    let text = show(&["ASAP"]);
+    assert!(
+        text.contains("sep_conv_3x3") && text.contains("reduction cell"),
+        "{text}"
+    );
+    assert!(text.contains("2,538,046 parameters"), "{text}");
+    assert!(show(&["DARTS_V2", "--channels", "44"]).contains("4,949,350 parameters"));
+}
+
+#[test]
+fn every_format_of_a_genotype_reads_back_the_same() {
+    let place = Place::new();
+    let json = show(&["XNAS", "--format", "json"]);
+    for (name, format) in [("cell.json", "json"), ("cell.py", "darts")] {
+        place.write(name, show(&["XNAS", "--format", format]));
+        let again = asap(place.path(), &["show", name, "--format", "darts"]).succeeded();
+        assert_eq!(again, show(&["XNAS", "--format", "darts"]));
+    }
+    place.write("cell.json", &json);
+    assert_eq!(
+        asap(place.path(), &["show", "cell.json", "--format", "json"]).succeeded(),
+        json
+    );
+}
+
+#[test]
+fn drawings_are_drawings() {
+    assert!(show(&["ASAP", "--format", "dot"]).starts_with("digraph"));
+    let svg = show(&["ASAP", "--format", "svg"]);
+    assert!(
+        svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn the_data_set_of_the_project_is_whole() {
+    let place = Place::new();
+    let text = asap(place.path(), &["data", "verify"]).succeeded();
+    assert!(text.contains("4 files are as the manifest says"), "{text}");
+    let text = asap(place.path(), &["data", "info", "--format", "json"]).succeeded();
+    let counts: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(counts.len(), 2);
+    assert_eq!(
+        (&counts[0]["images"], &counts[1]["images"]),
+        (&60_000.into(), &10_000.into())
+    );
+}
