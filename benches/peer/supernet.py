@@ -17,7 +17,7 @@ asap's own names, and the batches (`weight.pixels` [N, H, W, C], `weight.labels`
 `alpha.labels`) with the alphas (`alphas.normal`, `alphas.reduction` [edges, operations]).
 `asap bench step --weights FILE --inputs FILE` starts from the same numbers.
 
-Needs torch, numpy, safetensors.
+Needs torch, numpy, safetensors. Fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
 """
 import argparse
 import json
@@ -181,6 +181,7 @@ class Supernet(nn.Module):
 
     def __init__(self, channels, cells, topology, classes=10, image_channels=3, final=False):
         super().__init__()
+        self.discrete = all(len(operations) == 1 for cell in topology.values() for operations in cell.values())
         self.kinds = ["reduction" if i in (cells // 3, 2 * cells // 3) else "normal" for i in range(cells)]
         self.stem = nn.Module()
         self.stem.conv = nn.Conv2d(image_channels, 3 * channels, 3, padding=1, bias=False)
@@ -247,8 +248,8 @@ def count_macs(model, size):
             macs["linear"] += module.weight.numel()
             return
         pixels = output.shape[2] * output.shape[3]
-        kind = ("depthwise" if module.groups > 1 or module.kernel_size[0] > 3
-                else "pointwise" if module.kernel_size[0] == 1 else "dense")
+        kind = ("dense" if module is model.stem.conv
+                else "pointwise" if module.kernel_size == (1, 1) else "depthwise")
         macs[kind] += pixels * module.weight.numel()
 
     layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]

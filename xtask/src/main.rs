@@ -1,7 +1,7 @@
 //! Tasks of the workspace: `cargo xtask search | bench | test | tidy | ci`.
 //!
 //! One file per task. Each prints the cargo command it runs, so nothing here is magic. This crate
-//! depends on `anyhow` and `clap` alone: it compiles in seconds, before anything else is built.
+//! depends on `anyhow`, `clap` and `serde_json` alone: it compiles in seconds, before anything else is built.
 #![expect(
     clippy::print_stderr,
     reason = "a task talks to the person who runs it"
@@ -30,9 +30,8 @@ enum Task {
     /// Build the release binary and run `asap search ARGS`
     #[command(disable_help_flag = true)]
     Search(PassedOn),
-    /// Run the benchmarks: `cargo bench --package asap-benches ARGS`
-    #[command(disable_help_flag = true)]
-    Bench(PassedOn),
+    /// Run the benchmarks: `cargo bench --package asap-benches -- ARGS`; with --peer, time a step beside PyTorch
+    Bench(bench::Arguments),
     /// Run every test: `cargo test --workspace --release ARGS`
     #[command(disable_help_flag = true)]
     Test(PassedOn),
@@ -56,7 +55,7 @@ struct PassedOn {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Search(passed) => search::run(&passed.arguments),
-        Task::Bench(passed) => bench::run(&passed.arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Test(passed) => test::run(&passed.arguments),
         Task::Tidy => tidy::run(),
         Task::Ci => ci::run(),

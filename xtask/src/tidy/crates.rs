@@ -22,7 +22,7 @@ pub(super) fn readme_is_the_crate_documentation(tree: &Tree) -> Vec<Finding> {
         let readme = format!("{folder}/README.md");
         match tree.file(&readme) {
             None => findings.push(Finding::new(&readme, 0, "a library crate has a README")),
-            Some(file) if !file.text.lines().any(is_tested_example) => {
+            Some(file) if !has_tested_example(&file.text) => {
                 findings.push(Finding::new(&readme, 0, "expected a tested Rust example"));
             }
             Some(_) => {}
@@ -31,9 +31,13 @@ pub(super) fn readme_is_the_crate_documentation(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The opening of a block that `cargo test` compiles.
-fn is_tested_example(line: &str) -> bool {
-    line.starts_with("```rust") && !line.contains("ignore")
+/// Whether a block of the text is run by `cargo test`, as rustdoc decides it.
+fn has_tested_example(readme: &str) -> bool {
+    let fences = readme.lines().filter_map(|line| line.strip_prefix("```"));
+    // Fences open and close in turn.
+    fences
+        .step_by(2)
+        .any(|language| matches!(language.trim(), "" | "rust"))
 }
 
 #[cfg(test)]
@@ -53,6 +57,13 @@ mod tests {
         assert_eq!(count("//! A crate.\n", Some(example)), 1);
         assert_eq!(count(INCLUDE, None), 1);
         assert_eq!(count(INCLUDE, Some("# a\n")), 1);
-        assert_eq!(count(INCLUDE, Some("```rust,ignore\n```\n")), 1);
+        assert_eq!(
+            count(INCLUDE, Some("```rust,ignore\n```\n```toml\n```\n")),
+            1
+        );
+        assert_eq!(
+            count(INCLUDE, Some("```toml\n```\n```\nassert!(true);\n```\n")),
+            0
+        );
     }
 }

@@ -41,6 +41,9 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     ("xtask", &[]),
 ];
 
+/// What a package may name in its tests besides, to hold itself against.
+const ALLOWED_IN_TESTS: [(&str, &str); 1] = [("asap-report", "asap-anneal")];
+
 /// Packages that must build in seconds, so candle is nowhere below them.
 const LIGHT: [&str; 2] = ["asap-genotype", "xtask"];
 
@@ -59,9 +62,15 @@ pub(super) fn crates_depend_downward(tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::new(&file.path, 0, message));
             continue;
         };
-        for (line, dependency) in dependencies(&file.text) {
+        for Dependency {
+            line,
+            name: dependency,
+            in_tests,
+        } in dependencies(&file.text)
+        {
             let ours = ALLOWED.iter().any(|(package, _)| *package == dependency);
-            if ours && !allowed.contains(&dependency) {
+            let in_tests = in_tests && ALLOWED_IN_TESTS.contains(&(name, dependency));
+            if ours && !in_tests && !allowed.contains(&dependency) {
                 let message = format!("{name} must not depend on {dependency}");
                 findings.push(Finding::new(&file.path, line, message));
             }
@@ -93,22 +102,35 @@ fn package_name(manifest: &str) -> Option<&str> {
     line.split('"').nth(1)
 }
 
-/// The dependencies of every table a manifest has for them, with their lines.
-fn dependencies(manifest: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut in_table = false;
-    manifest.lines().enumerate().filter_map(move |(i, line)| {
-        let line = line.trim();
-        if let Some(header) = line.strip_prefix('[') {
-            let header = header.trim_end_matches(']');
-            in_table = header.ends_with("dependencies");
-            // `[dependencies.NAME]`
-            return header
-                .split_once("dependencies.")
-                .map(|(_, name)| (i + 1, name));
+/// One entry of a manifest.
+struct Dependency<'a> {
+    line: usize,
+    name: &'a str,
+    /// Whether it stands under `dev-dependencies`.
+    in_tests: bool,
+}
+
+/// The dependencies of every table a manifest has for them.
+fn dependencies(manifest: &str) -> impl Iterator<Item = Dependency<'_>> {
+    let mut table = "";
+    manifest.lines().zip(1..).filter_map(move |(text, line)| {
+        let text = text.trim();
+        if let Some(header) = text.strip_prefix('[') {
+            table = header.trim_end_matches(']');
         }
-        let is_entry = in_table && line.starts_with(|c: char| c.is_alphabetic());
-        let name = line.split(['.', '=', ' ']).next()?;
-        is_entry.then_some((i + 1, name))
+        let in_tests = table.contains("dev-dependencies");
+        let name = match table.split_once("dependencies.") {
+            // `[dependencies.NAME]`: the table is the entry.
+            Some((_, name)) => text.starts_with('[').then_some(name)?,
+            None if !table.ends_with("dependencies") => return None,
+            None => text.split(['.', '=', ' ']).next()?,
+        };
+        name.starts_with(|c: char| c.is_alphabetic())
+            .then_some(Dependency {
+                line,
+                name,
+                in_tests,
+            })
     })
 }
 
@@ -169,6 +191,17 @@ mod tests {
             let manifest = format!("[package]\nname = \"asap-data\"\n{table}\n");
             let tree = Tree::of(&[("crates/asap-data/Cargo.toml", &manifest)]);
             assert_eq!(crates_depend_downward(&tree).len(), 1, "{table}");
+        }
+    }
+
+    #[test]
+    fn a_dependency_of_tests_is_allowed_to_tests_only() {
+        for (table, found) in [("dev-dependencies", 0), ("dependencies", 1)] {
+            let manifest = format!(
+                "[package]\nname = \"asap-report\"\n[{table}]\nasap-anneal.workspace = true\n"
+            );
+            let tree = Tree::of(&[("crates/asap-report/Cargo.toml", &manifest)]);
+            assert_eq!(crates_depend_downward(&tree).len(), found, "{table}");
         }
     }
 
