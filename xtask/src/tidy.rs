@@ -8,6 +8,7 @@ mod crates;
 mod directions;
 mod files;
 mod machine;
+mod purity;
 mod tree;
 mod words;
 
@@ -45,7 +46,7 @@ impl std::fmt::Display for Finding {
 
 type Check = fn(&Tree) -> Vec<Finding>;
 
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 20] = [
     directions::crates_depend_downward,
     directions::light_crates_stay_light,
     crates::readme_is_the_crate_documentation,
@@ -63,6 +64,9 @@ const CHECKS: [Check; 17] = [
     files::names_say_what_is_inside,
     machine::no_machine_path,
     machine::no_other_registry,
+    purity::schedules_are_pure,
+    purity::chance_is_seeded,
+    purity::lints_are_the_workspaces,
 ];
 
 /// Checks the whole tree and prints what it finds.
