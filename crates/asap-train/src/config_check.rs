@@ -1,6 +1,7 @@
 //! The range of every value of a configuration, looked at once.
 
 use asap_anneal::Granularity;
+use asap_genotype::Operation;
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
@@ -51,6 +52,15 @@ impl RunConfig {
                 granularity_fits(self.anneal.granularity, search.epochs),
                 "anneal.granularity",
                 "\"step\", or \"epoch\" with as many epochs as search.epochs",
+            ),
+            (
+                search
+                    .operations
+                    .operations()
+                    .iter()
+                    .any(|&o| o != Operation::None),
+                "search.operations",
+                "an operation besides none",
             ),
             (
                 search.batch > 1,
@@ -163,4 +173,23 @@ fn zero_or_more(value: f64) -> bool {
 
 fn share(value: f64) -> bool {
     (0.0..1.0).contains(&value)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use asap_genotype::OpSet;
+
+    use super::*;
+    use crate::presets::Preset;
+
+    #[test]
+    fn a_search_among_nothing_is_refused() {
+        let mut config = Preset::Quick.config();
+        config.search.operations = OpSet::new(vec![Operation::None]).unwrap();
+        let error = config.check("settings").unwrap_err().to_string();
+        assert!(error.contains("search.operations"), "{error}");
+        config.search.operations = OpSet::darts8();
+        config.check("settings").unwrap();
+    }
 }

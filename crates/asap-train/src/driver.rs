@@ -126,7 +126,7 @@ impl<'a> Driver<'a> {
         Duration::try_from_secs_f64(self.config.checkpoint_seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Tells in an error where a run can go on from, with other settings.
+    /// Tells in an error which checkpoint is the last good one.
     fn with_checkpoint(&self, mut error: Error) -> Error {
         if let Error::NotFinite { checkpoint, .. } = &mut error {
             checkpoint.clone_from(&self.last_checkpoint);
