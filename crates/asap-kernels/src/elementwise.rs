@@ -7,6 +7,9 @@
 
 use crate::simd::Simd;
 
+/// Pixels that are asked for ahead of the one read, where an image is read from end to end.
+const AHEAD: usize = 32;
+
 /// Copies one image, `a y + b` applied where coefficients are given.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
@@ -43,7 +46,9 @@ pub(crate) unsafe fn load<S: Simd>(job: &Load) {
                 let source = job.source.add(y * job.width * job.source_pixel + lane);
                 let out = job.out.add(y * job.out_row + lane);
                 for x in 0..job.width {
-                    let mut value = S::fma(S::load(source.add(x * job.source_pixel)), a, b);
+                    let at = source.add(x * job.source_pixel);
+                    S::prefetch(at.wrapping_add(AHEAD * job.source_pixel));
+                    let mut value = S::fma(S::load(at), a, b);
                     if job.relu {
                         value = S::max(value, S::zero());
                     }
@@ -90,25 +95,29 @@ pub(crate) unsafe fn moments<S: Simd>(job: &Moments) {
                 q[0] = S::fma(v, v, q[0]);
                 p += 1;
             }
-            let fold = |s: [S::V; 4]| S::add(S::add(s[0], s[1]), S::add(s[2], s[3]));
-            S::add_to_f64(job.sums.add(lane), fold(s));
-            S::add_to_f64(job.sums.add(c + lane), fold(q));
+            S::add_to_f64(job.sums.add(lane), fold::<S>(s));
+            S::add_to_f64(job.sums.add(c + lane), fold::<S>(q));
         }
     }
 }
 
-/// `sum_p g` and `sum_p g y` per channel, added to f64.
+/// `sum_p g` and, for every term, `sum_p g y` per channel, added to f64.
 #[derive(Clone, Copy)]
-pub(crate) struct Products {
+pub(crate) struct Products<'a> {
     pub(crate) g: *const f32,
     pub(crate) g_pixel: usize,
-    /// Null: only `sum_p g`.
-    pub(crate) y: *const f32,
-    pub(crate) y_pixel: usize,
     pub(crate) pixels: usize,
     pub(crate) channels: usize,
-    /// `[channels]`, or null.
+    /// `[channels]`.
     pub(crate) sum_g: *mut f64,
+    pub(crate) terms: &'a [Factor],
+}
+
+/// What a gradient is multiplied with.
+#[derive(Clone, Copy)]
+pub(crate) struct Factor {
+    pub(crate) y: *const f32,
+    pub(crate) y_pixel: usize,
     /// `[channels]`.
     pub(crate) sum_gy: *mut f64,
 }
@@ -116,44 +125,70 @@ pub(crate) struct Products {
 /// # Safety
 /// As [`load`].
 #[inline(always)]
-pub(crate) unsafe fn products<S: Simd>(job: &Products) {
+pub(crate) unsafe fn products<S: Simd>(job: &Products<'_>) {
     for lane in (0..job.channels).step_by(S::LANES) {
         // SAFETY: as `load`.
         unsafe {
             let g = job.g.add(lane);
-            if !job.sum_g.is_null() {
-                let mut s = [S::zero(); 4];
-                for p in 0..job.pixels {
-                    s[p % 4] = S::add(s[p % 4], S::load(g.add(p * job.g_pixel)));
-                }
-                S::add_to_f64(
-                    job.sum_g.add(lane),
-                    S::add(S::add(s[0], s[1]), S::add(s[2], s[3])),
-                );
+            let mut s = [S::zero(); 4];
+            for p in 0..job.pixels {
+                s[p % 4] = S::add(s[p % 4], S::load(g.add(p * job.g_pixel)));
             }
-            if !job.y.is_null() {
-                let y = job.y.add(lane);
-                let mut s = [S::zero(); 4];
-                let mut p = 0;
-                while p + 4 <= job.pixels {
-                    for (u, s) in s.iter_mut().enumerate() {
-                        let v = S::load(y.add((p + u) * job.y_pixel));
-                        *s = S::fma(S::load(g.add((p + u) * job.g_pixel)), v, *s);
-                    }
-                    p += 4;
+            S::add_to_f64(job.sum_g.add(lane), fold::<S>(s));
+            let mut rest = job.terms;
+            // As many terms at once as there are registers for: the gradient is read once for all of them.
+            if S::REGISTERS >= 32 {
+                while let Some((now, later)) = rest.split_first_chunk::<4>() {
+                    factors::<S, 4>(job, now, lane);
+                    rest = later;
                 }
-                while p < job.pixels {
-                    let v = S::load(y.add(p * job.y_pixel));
-                    s[0] = S::fma(S::load(g.add(p * job.g_pixel)), v, s[0]);
-                    p += 1;
-                }
-                S::add_to_f64(
-                    job.sum_gy.add(lane),
-                    S::add(S::add(s[0], s[1]), S::add(s[2], s[3])),
-                );
+            }
+            while let Some((now, later)) = rest.split_first_chunk::<2>() {
+                factors::<S, 2>(job, now, lane);
+                rest = later;
+            }
+            if let Some((now, _)) = rest.split_first_chunk::<1>() {
+                factors::<S, 1>(job, now, lane);
             }
         }
     }
+}
+
+#[inline(always)]
+unsafe fn factors<S: Simd, const N: usize>(job: &Products<'_>, terms: &[Factor; N], lane: usize) {
+    // SAFETY: as `load`.
+    unsafe {
+        let g = job.g.add(lane);
+        let mut sums = [[S::zero(); 4]; N];
+        let mut p = 0;
+        while p + 4 <= job.pixels {
+            for u in 0..4 {
+                let g = S::load(g.add((p + u) * job.g_pixel));
+                for (term, sums) in terms.iter().zip(&mut sums) {
+                    let y = term.y.add((p + u) * term.y_pixel + lane);
+                    S::prefetch(y.wrapping_add(AHEAD * term.y_pixel));
+                    sums[u] = S::fma(g, S::load(y), sums[u]);
+                }
+            }
+            p += 4;
+        }
+        while p < job.pixels {
+            let g = S::load(g.add(p * job.g_pixel));
+            for (term, sums) in terms.iter().zip(&mut sums) {
+                sums[0] = S::fma(g, S::load(term.y.add(p * term.y_pixel + lane)), sums[0]);
+            }
+            p += 1;
+        }
+        for (term, sums) in terms.iter().zip(sums) {
+            S::add_to_f64(term.sum_gy.add(lane), fold::<S>(sums));
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn fold<S: Simd>(s: [S::V; 4]) -> S::V {
+    // SAFETY: registers only.
+    unsafe { S::add(S::add(s[0], s[1]), S::add(s[2], s[3])) }
 }
 
 /// One term of a weighted sum: a tensor and a coefficient per channel.
@@ -177,6 +212,8 @@ pub(crate) struct Mix<'a> {
     pub(crate) pixels: usize,
     pub(crate) channels: usize,
     pub(crate) add: bool,
+    /// Pixels that are asked for ahead of the one read.
+    pub(crate) ahead: usize,
 }
 
 /// # Safety
@@ -200,7 +237,9 @@ pub(crate) unsafe fn mix<S: Simd>(job: &Mix<'_>) {
                     let scale = S::load(term.scale.add(lane));
                     let values = term.values.add(p * term.pixel + lane);
                     for (r, sum) in sums.iter_mut().enumerate() {
-                        *sum = S::fma(S::load(values.add(r * term.pixel)), scale, *sum);
+                        let value = values.add(r * term.pixel);
+                        S::prefetch(value.wrapping_add(job.ahead * term.pixel));
+                        *sum = S::fma(S::load(value), scale, *sum);
                     }
                 }
                 for (r, sum) in sums.into_iter().enumerate() {

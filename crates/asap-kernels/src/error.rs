@@ -21,6 +21,14 @@ pub enum Error {
         /// Length given.
         found: usize,
     },
+    /// Buffers larger than the system gives.
+    #[error("no memory for {} MiB of activations: {source}", bytes >> 20)]
+    Memory {
+        /// Bytes asked for.
+        bytes: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// More images than the plan was made for, or none.
     #[error("a step takes 1 to {batch} images, found {found}")]
     Batch {

@@ -5,6 +5,7 @@ mod depthwise;
 mod elementwise;
 mod error;
 mod layout;
+mod memory;
 mod operation;
 mod plan;
 mod pointwise;

@@ -20,7 +20,7 @@ pub(crate) struct Table {
     pub(crate) pointwise_weight_gradient: unsafe fn(&PointwiseWeights),
     pub(crate) load: unsafe fn(&Load),
     pub(crate) moments: unsafe fn(&Moments),
-    pub(crate) products: unsafe fn(&Products),
+    pub(crate) products: unsafe fn(&Products<'_>),
     pub(crate) mix: unsafe fn(&Mix<'_>),
     pub(crate) masked: unsafe fn(&Masked),
     pub(crate) pool: unsafe fn(&Pool),
@@ -69,7 +69,7 @@ macro_rules! table {
                 unsafe { elementwise::moments::<$set>(job) }
             }
             $(#[$feature])*
-            unsafe fn products(job: &Products) {
+            unsafe fn products(job: &Products<'_>) {
                 // SAFETY: the caller's promise is the kernel's.
                 unsafe { elementwise::products::<$set>(job) }
             }

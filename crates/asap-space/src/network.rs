@@ -199,7 +199,7 @@ impl Network {
         map.remap(&mut self.weights);
         map.remap(&mut self.gradients);
         SlabMap::of_statistics(self.engine.plan(), &plan).remap(&mut self.statistics);
-        self.engine.replace(plan);
+        self.engine.replace(plan)?;
         self.op_weight_gradients = OpWeights::zeros(&topology);
         self.topology = topology;
         Ok(map)

@@ -4,10 +4,10 @@
 //! normalisation); the gradient between the two chains of a separable convolution takes the place of the second
 //! chain's output, which nobody reads any more.
 
-use super::forward::{Terms, Tile};
+use super::forward::{MAX_TERMS, Terms, Tile};
 use super::{Image, Worker};
 use crate::depthwise::{Depthwise, DepthwiseWeights};
-use crate::elementwise::{Masked, Mix, Products};
+use crate::elementwise::{Factor, Masked, Mix, Products};
 use crate::plan::{
     Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, Stem, View, chunk_rows,
 };
@@ -33,29 +33,31 @@ impl Worker<'_> {
             // SAFETY: the node's gradient is complete for this thread's images.
             unsafe {
                 let g = self.at(node.gradient, image);
-                let job = Products {
-                    g: g.at,
-                    g_pixel: g.pixel,
+                let nothing = Factor {
                     y: std::ptr::null(),
                     y_pixel: 0,
-                    pixels,
-                    channels,
-                    sum_g: self.sum(node.sum),
                     sum_gy: std::ptr::null_mut(),
                 };
-                (self.table(channels).products)(&job);
+                let (mut terms, mut len) = ([nothing; MAX_TERMS], 0);
                 for term in &node.terms {
                     if term.normalised || self.mode.wanted.op_weights() {
                         let y = self.at(term.y.place, image);
-                        (self.table(channels).products)(&Products {
+                        terms[len] = Factor {
                             y: y.at,
                             y_pixel: y.pixel,
-                            sum_g: std::ptr::null_mut(),
                             sum_gy: self.sum(term.products),
-                            ..job
-                        });
+                        };
+                        len += 1;
                     }
                 }
+                (self.table(channels).products)(&Products {
+                    g: g.at,
+                    g_pixel: g.pixel,
+                    pixels,
+                    channels,
+                    sum_g: self.sum(node.sum),
+                    terms: &terms[..len],
+                });
             }
         }
     }
@@ -109,12 +111,14 @@ impl Worker<'_> {
             (self.table(size.channels).products)(&Products {
                 g,
                 g_pixel: size.channels,
-                y,
-                y_pixel: size.channels,
                 pixels: size.pixels(),
                 channels: size.channels,
                 sum_g: self.sum(sums),
-                sum_gy: self.sum(sums + size.channels),
+                terms: &[Factor {
+                    y,
+                    y_pixel: size.channels,
+                    sum_gy: self.sum(sums + size.channels),
+                }],
             });
         }
     }
@@ -187,6 +191,7 @@ impl Worker<'_> {
                         pixels: size.pixels(),
                         channels: size.channels,
                         add,
+                        ahead: 16,
                     });
                 }
                 if let Some(sums) = bank.source_sums {
@@ -280,6 +285,7 @@ impl Worker<'_> {
                     pixels: out.pixels(),
                     channels: out.channels,
                     add: false,
+                    ahead: 16,
                 });
                 (self.table(out.channels).pool_gradient)(&Pool {
                     output_gradient: self.image[2],
@@ -309,6 +315,7 @@ impl Worker<'_> {
                 pixels: rows * out.width,
                 channels: out.channels,
                 add: false,
+                ahead: rows * out.width,
             });
         }
     }

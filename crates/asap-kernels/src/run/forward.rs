@@ -504,6 +504,7 @@ impl Worker<'_> {
                     pixels: node.size.pixels(),
                     channels: node.size.channels,
                     add: false,
+                    ahead: 16,
                 });
             }
         }

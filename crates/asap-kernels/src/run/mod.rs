@@ -13,6 +13,7 @@ mod head;
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::memory::Memory;
 use crate::plan::{Norm, Place, Plan, Task, View};
 use crate::table::{Level, Table};
 use crate::team::{Barrier, Team};
@@ -60,10 +61,10 @@ pub struct Outcome {
 /// Everything that a step writes to.
 #[derive(Default)]
 struct Buffers {
-    arena: Vec<f32>,
+    arena: Memory,
     transposed: Vec<f32>,
     /// Per thread: scratch, vectors, gradients, in this order.
-    private: Vec<f32>,
+    private: Memory,
     private_len: usize,
     sums: Vec<f64>,
     /// Per image: logits, or a tensor on its way out.
@@ -74,19 +75,23 @@ struct Buffers {
 }
 
 impl Buffers {
-    fn new(plan: &Plan, threads: usize) -> Self {
+    fn new(plan: &Plan, threads: usize) -> Result<Self, Error> {
         let scratch = 2 * plan.scratch.tile + 3 * plan.scratch.image + 4 * plan.scratch.chunk;
         let private_len = (scratch + plan.vectors_len + plan.slab_len).next_multiple_of(64);
-        Self {
-            arena: vec![0.0; plan.arena_len],
+        let memory = |len: usize| {
+            let bytes = 4 * len as u64;
+            Memory::zeroed(len).map_err(|source| Error::Memory { bytes, source })
+        };
+        Ok(Self {
+            arena: memory(plan.arena_len)?,
             transposed: vec![0.0; plan.transposed_len],
-            private: vec![0.0; threads * private_len],
+            private: memory(threads * private_len)?,
             private_len,
             sums: vec![0.0; threads * plan.sums_len],
             outputs: vec![0.0; plan.batch * plan.output_len()],
             op_weight_gradients: vec![0.0; plan.op_weights],
             results: vec![[0.0; 2]; threads],
-        }
+        })
     }
 }
 
@@ -102,7 +107,7 @@ impl Engine {
     /// Buffers and threads for a plan.
     ///
     /// # Errors
-    /// If threads cannot be started, or the processor lacks `level`.
+    /// If threads cannot be started, memory is short, or the processor lacks `level`.
     pub fn new(plan: Plan, level: Level, threads: usize) -> Result<Self, Error> {
         let threads = threads.max(1);
         if !level.is_available() {
@@ -112,16 +117,20 @@ impl Engine {
         Ok(Self {
             level,
             team,
-            buffers: Buffers::new(&plan, threads),
+            buffers: Buffers::new(&plan, threads)?,
             plan,
         })
     }
 
     /// Takes another plan: the buffers of the old one go before those of the new one come.
-    pub fn replace(&mut self, plan: Plan) {
+    ///
+    /// # Errors
+    /// If the system has not the memory; the engine is of no use then.
+    pub fn replace(&mut self, plan: Plan) -> Result<(), Error> {
         self.buffers = Buffers::default();
-        self.buffers = Buffers::new(&plan, self.team.threads());
+        self.buffers = Buffers::new(&plan, self.team.threads())?;
         self.plan = plan;
+        Ok(())
     }
 
     /// The plan.

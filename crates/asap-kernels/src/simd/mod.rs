@@ -42,6 +42,12 @@ pub(crate) trait Simd: Copy + 'static {
     /// Adds the lanes to `LANES` consecutive f64.
     unsafe fn add_to_f64(to: *mut f64, value: Self::V);
 
+    /// Asks for the cache line at `at`, which need not exist.
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        let _ = at;
+    }
+
     #[inline(always)]
     unsafe fn zero() -> Self::V {
         // SAFETY: as the caller's.

@@ -83,6 +83,12 @@ macro_rules! eight_lanes {
                     _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), high));
                 }
             }
+
+            #[inline(always)]
+            fn prefetch(at: *const f32) {
+                // SAFETY: a prefetch of any address is allowed, and every x86-64 has it.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+            }
         }
     };
 }
@@ -158,5 +164,11 @@ impl Simd for Avx512 {
             let to = to.add(8);
             _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), high));
         }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const f32) {
+        // SAFETY: a prefetch of any address is allowed, and every x86-64 has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 }
