@@ -10,6 +10,7 @@ mod plan;
 mod pointwise;
 mod pool;
 pub mod reference;
+mod regularisation;
 mod run;
 mod simd;
 mod table;
@@ -23,5 +24,6 @@ pub use operation::{
     cell_input_parameters, mixed_operation, operation_parameters,
 };
 pub use plan::{Parameter, Plan, Statistics};
+pub use regularisation::Regularisation;
 pub use run::{Engine, Outcome, Pass, Wanted};
 pub use table::Level;

@@ -3,9 +3,12 @@
 //! A [`Plan`] is made once per topology by [`crate::PlanBuilder`] and only read afterwards. All sizes are per image
 //! unless they say otherwise; all channel counts are padded.
 
+mod ends;
+
 use crate::depthwise::Taps;
 use crate::layout::ParameterKind;
 use crate::pool::PoolKind;
+pub(crate) use ends::{Classifier, Head, Stem};
 
 /// A parameter by name, and where it lies in the slab.
 #[derive(Clone, Debug)]
@@ -179,6 +182,14 @@ impl Bank {
     }
 }
 
+/// What drop-path needs to know of a term.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DropPath {
+    pub(crate) cell: usize,
+    /// `sum g` over the images that keep the term.
+    pub(crate) sum: usize,
+}
+
 /// One term of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeTerm {
@@ -195,6 +206,8 @@ pub(crate) struct NodeTerm {
     pub(crate) normalised: bool,
     /// Whether that normalisation serves other nodes too.
     pub(crate) shared: bool,
+    /// `None` for what no image ever loses.
+    pub(crate) drop_path: Option<DropPath>,
 }
 
 /// An intermediate node: the weighted sum of operations.
@@ -230,31 +243,6 @@ pub(crate) struct Input {
 pub(crate) enum InputKernel {
     Pointwise { kernel: usize, transposed: usize },
     Reduce(Reduce),
-}
-
-/// The first convolution.
-#[derive(Clone, Debug)]
-pub(crate) struct Stem {
-    pub(crate) image_channels: usize,
-    /// Rows of the im2col product, padded.
-    pub(crate) inputs: usize,
-    pub(crate) size: Size,
-    pub(crate) kernel: usize,
-    pub(crate) norm: usize,
-    pub(crate) y: Place,
-    pub(crate) gradient: Place,
-    pub(crate) sums: usize,
-}
-
-/// Global average pool, linear layer, cross-entropy.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    pub(crate) source: View,
-    pub(crate) size: Size,
-    pub(crate) classes: usize,
-    pub(crate) weight: usize,
-    pub(crate) bias: usize,
-    pub(crate) gradient: Place,
 }
 
 /// A tensor of others, `[N, C, H, W]` outside, and its gradient.
@@ -407,7 +395,7 @@ impl Plan {
 
     /// f32 that a pass hands out per image: logits, or a tensor through a door.
     pub(crate) fn output_len(&self) -> usize {
-        let logits = self.head.as_ref().map_or(0, |head| head.classes);
+        let logits = self.head.as_ref().map_or(0, |head| head.classifier.classes);
         let tensors = self
             .doors
             .map_or(0, |doors| doors.source.len().max(doors.result.len()));

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asap_kernels::{
-    CellOperation, CellSpec, Connection, Engine, Level, Pass, Plan, PlanBuilder, Wanted,
+    CellOperation, CellSpec, Connection, Engine, Level, Pass, Plan, PlanBuilder, Regularisation,
+    Wanted,
 };
 
 /// The system's allocator, counting what it is asked for.
@@ -108,28 +109,35 @@ fn a_step_allocates_nothing_on_any_thread() {
     for level in Level::available() {
         for threads in 1..=3 {
             let mut engine = Engine::new(plan.clone(), level, threads).unwrap();
-            let mut step = |wanted| {
+            let mut step = |wanted, drop_path| {
                 let pass = Pass {
                     pixels: &pixels,
                     parameters: &parameters,
                     op_weights: &op_weights,
+                    regularisation: Regularisation {
+                        label_smoothing: 0.1,
+                        drop_path,
+                        ..Regularisation::default()
+                    },
                 };
                 engine
                     .step(pass, &labels, &mut statistics, &mut gradients, wanted)
                     .unwrap()
             };
             // Threads allocate as they start.
-            step(Wanted::Both);
+            step(Wanted::Both, 0.0);
             wait_for_silence();
             let before = ALLOCATIONS.load(Ordering::Relaxed);
-            for wanted in [Wanted::Weights, Wanted::OpWeights, Wanted::Both] {
-                let outcome = step(wanted);
-                assert!(outcome.loss.is_finite());
+            for drop_path in [0.0, 0.3] {
+                for wanted in [Wanted::Weights, Wanted::OpWeights, Wanted::Both] {
+                    let outcome = step(wanted, drop_path);
+                    assert!(outcome.loss.is_finite());
+                }
             }
             let found = ALLOCATIONS.load(Ordering::Relaxed) - before;
             assert_eq!(
                 found, 0,
-                "allocations in three steps at {level} on {threads} threads"
+                "allocations in six steps at {level} on {threads} threads"
             );
         }
     }

@@ -14,6 +14,17 @@ pub enum Form {
     Final,
 }
 
+/// What stands in front of the first cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StemForm {
+    /// One convolution to three times the channels, at full resolution.
+    #[default]
+    Cifar,
+    /// Three convolutions, each of which halves the resolution: for images of some 200 pixels (as DARTS has it).
+    ImageNet,
+}
+
 /// Size of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkConfig {
@@ -31,6 +42,12 @@ pub struct NetworkConfig {
     pub width: usize,
     /// Search or final form.
     pub form: Form,
+    /// What stands in front of the first cell.
+    #[serde(default)]
+    pub stem: StemForm,
+    /// Whether a second classifier reads the cell at 2/3 of the depth while the network trains.
+    #[serde(default)]
+    pub auxiliary: bool,
 }
 
 impl NetworkConfig {

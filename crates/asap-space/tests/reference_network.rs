@@ -8,7 +8,7 @@
 mod plain;
 
 use asap_genotype::{CellKind, Edge, Genotype, OpSet, Operation, Topology};
-use asap_space::{Execution, Form, NetworkConfig, Wanted};
+use asap_space::{Execution, Form, NetworkConfig, Regularisation, StemForm, Wanted};
 use plain::agreement::{Case, Ready};
 use plain::random::Random;
 
@@ -139,6 +139,91 @@ fn more_threads_than_the_batch_divides_into_agree() {
 }
 
 #[test]
+fn smoothed_labels_agree() {
+    for label_smoothing in [0.1, 0.6, 1.0] {
+        let mut case = case(3, 3, 9, Topology::full(&OpSet::darts7()));
+        case.regularisation.label_smoothing = label_smoothing;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn a_supernet_that_drops_paths_agrees() {
+    for (channels, cells, size, drop_path) in [(3, 4, 13, 0.3), (8, 3, 9, 0.9), (2, 6, 9, 0.1)] {
+        let mut case = case(channels, cells, size, Topology::full(&OpSet::darts8()));
+        case.regularisation = dropping(drop_path, cells as u64);
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn derived_networks_that_drop_paths_agree() {
+    for (genotype, form, channels, threads) in [
+        ("ASAP", Form::Final, 9, 1),
+        ("DARTS_V2", Form::Final, 4, 2),
+        ("XNAS", Form::Final, 5, 3),
+        ("PC_DARTS", Form::Search, 16, 3),
+    ] {
+        let mut case = case(channels, 5, 9, published(genotype));
+        case.config.form = form;
+        case.execution.threads = threads;
+        case.images = 4;
+        case.regularisation = dropping(0.4, 3);
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn steps_for_one_kind_of_gradient_drop_the_same_paths() {
+    for wanted in [Wanted::Weights, Wanted::OpWeights] {
+        let mut case = case(5, 4, 9, Topology::full(&OpSet::darts7()));
+        case.regularisation = dropping(0.3, 1);
+        let mut ready = case.ready();
+        ready.step(wanted);
+        match wanted {
+            Wanted::Weights => ready.assert_gradients_agree(),
+            _ => ready.assert_op_weight_gradients_agree(),
+        }
+    }
+}
+
+#[test]
+fn other_seeds_drop_other_paths_and_drop_path_zero_drops_none() {
+    let case = case(3, 3, 9, published("ASAP"));
+    let loss = |drop_path, seed| case.ready().loss(dropping(drop_path, seed));
+    assert_ne!(loss(0.4, 1), loss(0.4, 2));
+    assert_eq!(loss(0.4, 1), loss(0.4, 1));
+    assert_eq!(loss(0.0, 1), loss(0.0, 2));
+}
+
+#[test]
+fn a_regularisation_that_is_none_is_refused() {
+    let plain = Regularisation::default();
+    for (regularisation, field) in [
+        (
+            Regularisation {
+                label_smoothing: 1.1,
+                ..plain
+            },
+            "label smoothing",
+        ),
+        (
+            Regularisation {
+                auxiliary_weight: -0.1,
+                ..plain
+            },
+            "auxiliary weight",
+        ),
+        (dropping(1.0, 0), "drop-path"),
+        (dropping(f32::NAN, 0), "drop-path"),
+    ] {
+        let mut ready = case(2, 3, 9, published("ASAP")).ready();
+        let error = ready.refusal(regularisation);
+        assert!(error.starts_with(field), "{error}");
+    }
+}
+
+#[test]
 fn a_weight_step_finds_the_same_gradients() {
     let mut ready = case(5, 4, 9, Topology::full(&OpSet::darts7())).ready();
     ready.step(Wanted::Weights);
@@ -218,6 +303,8 @@ fn case(channels: usize, cells: usize, size: usize, topology: Topology) -> Case 
             height: size,
             width: size,
             form: Form::Search,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         },
         topology,
         execution: Execution {
@@ -226,6 +313,15 @@ fn case(channels: usize, cells: usize, size: usize, topology: Topology) -> Case 
         },
         images: 3,
         draw: Random::pixels,
+        regularisation: Regularisation::default(),
+    }
+}
+
+fn dropping(drop_path: f32, seed: u64) -> Regularisation {
+    Regularisation {
+        drop_path,
+        seed,
+        ..Regularisation::default()
     }
 }
 

@@ -255,6 +255,7 @@ impl PlanBuilder {
                 operation,
                 node: nodes[connection.to - 2],
                 weight: connection.weight,
+                cell: self.cells.len(),
             };
             self.connect(form, &term, &mut bank);
         }
@@ -271,19 +272,12 @@ impl PlanBuilder {
             gradient,
             ..
         } = self.sources[last];
-        let kind = ParameterKind::Linear {
-            segments: segments.clone(),
-            outputs: classes,
-        };
-        let weight = self.kernel("classifier.weight".to_owned(), kind, 1);
-        let kind = ParameterKind::Bias { outputs: classes };
-        let bias = self.parameter("classifier.bias".to_owned(), kind);
+        let segments = segments.clone();
+        let classifier = self.classifier("classifier", segments, classes);
         self.plan.head = Some(Head {
             source: view,
             size,
-            classes,
-            weight,
-            bias,
+            classifier,
             gradient,
         });
         self.plan.forward.push(Task::Head);

@@ -56,6 +56,7 @@ pub(crate) fn operation_plan(spec: &OperationSpec<'_>) -> Plan {
                 operation,
                 node,
                 weight,
+                cell: 0,
             },
             &mut bank,
         );

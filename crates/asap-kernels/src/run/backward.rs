@@ -44,13 +44,13 @@ impl Worker<'_> {
                     sum_gy: std::ptr::null_mut(),
                 };
                 (self.table(channels).products)(&job);
-                for term in &node.terms {
+                for term in node.terms.iter().filter(|term| self.keeps(term, image)) {
                     if term.normalised || self.mode.wanted.op_weights() {
                         let y = self.at(term.y.place, image);
                         (self.table(channels).products)(&Products {
                             y: y.at,
                             y_pixel: y.pixel,
-                            sum_g: std::ptr::null_mut(),
+                            sum_g: self.own_sum(node, term),
                             sum_gy: self.sum(term.products),
                             ..job
                         });
@@ -80,11 +80,8 @@ impl Worker<'_> {
                         norm: Some(first.norm),
                     };
                     self.load_tile(tile, source, image);
-                    let node = &self.plan.nodes[convolution.target.node];
-                    let g = self.at(node.gradient, image);
                     let mut terms = Terms::new();
-                    let scale = node.terms[convolution.target.term].back_vector;
-                    terms.push(g.at, g.pixel, self.vector(scale));
+                    self.push_target(&mut terms, convolution.target, image);
                     let y = self.at(second.y, image);
                     let norm = &self.plan.norms[second.norm];
                     let upstream = Upstream {
@@ -162,13 +159,7 @@ impl Worker<'_> {
                 }
                 let mut terms = Terms::new();
                 for skip in &bank.skips {
-                    let node = &self.plan.nodes[skip.node];
-                    let g = self.at(node.gradient, image);
-                    terms.push(
-                        g.at,
-                        g.pixel,
-                        self.vector(node.terms[skip.term].back_vector),
-                    );
+                    self.push_target(&mut terms, *skip, image);
                 }
                 if !bank.pools.is_empty() {
                     self.bank_pools_back(bank, image);
@@ -245,13 +236,12 @@ impl Worker<'_> {
 
     unsafe fn push_target(&self, terms: &mut Terms, target: crate::plan::Target, image: usize) {
         let node = &self.plan.nodes[target.node];
-        // SAFETY: `image` is this thread's.
-        let g = unsafe { self.at(node.gradient, image) };
-        terms.push(
-            g.at,
-            g.pixel,
-            self.vector(node.terms[target.term].back_vector),
-        );
+        let term = &node.terms[target.term];
+        if self.keeps(term, image) {
+            // SAFETY: `image` is this thread's.
+            let g = unsafe { self.at(node.gradient, image) };
+            terms.push(g.at, g.pixel, self.vector(term.back_vector));
+        }
     }
 
     /// The gradient of the source through its pools, into image area 1.

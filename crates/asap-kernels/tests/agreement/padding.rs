@@ -2,7 +2,8 @@
 //! ever move them.
 
 use asap_kernels::{
-    CellSpec, Connection, Engine, Level, ParameterKind, Pass, Plan, PlanBuilder, Wanted, padded,
+    CellSpec, Connection, Engine, Level, ParameterKind, Pass, Plan, PlanBuilder, Regularisation,
+    Wanted, padded,
 };
 
 use crate::case::OPERATIONS;
@@ -71,6 +72,7 @@ fn padding_stays_zero_in_gradients_and_statistics() {
                 pixels: &pixels,
                 parameters: &parameters,
                 op_weights: &op_weights,
+                regularisation: Regularisation::default(),
             };
             engine
                 .step(pass, &labels, &mut statistics, &mut gradients, Wanted::Both)

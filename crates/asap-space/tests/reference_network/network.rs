@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use asap_genotype::{CellKind, OpWeights, Topology};
-use asap_kernels::reference::{Tensor4, Window, cross_entropy};
-use asap_space::{NamedTensor, NetworkConfig};
+use asap_kernels::reference::{Tensor4, Window, smoothed_cross_entropy};
+use asap_space::{NamedTensor, NetworkConfig, Regularisation};
 
 use super::cell::{Cell, Place};
 use super::path::{Gradients, Mode, Pass, Path};
@@ -52,26 +52,38 @@ impl<'a> ReferenceNetwork<'a> {
     }
 
     /// How near a training step comes to a kink: see `Pass::margin`.
-    pub(crate) fn margin(&self, pixels: &[f32], op_weights: &OpWeights) -> f64 {
-        let mut pass = Pass::new(&self.tensors, Mode::Training);
+    pub(crate) fn margin(
+        &self,
+        pixels: &[f32],
+        op_weights: &OpWeights,
+        regularisation: Regularisation,
+    ) -> f64 {
+        let mut pass = Pass::new(&self.tensors, Mode::Training, regularisation);
         self.forward(&mut pass, pixels, op_weights);
         pass.margin
     }
 
     /// Logits under the running statistics, row by row.
     pub(crate) fn evaluate(&self, pixels: &[f32], op_weights: &OpWeights) -> Vec<f64> {
-        let mut pass = Pass::new(&self.tensors, Mode::Evaluation);
+        let mut pass = Pass::new(&self.tensors, Mode::Evaluation, Regularisation::default());
         self.forward(&mut pass, pixels, op_weights)
             .head
             .output
             .values
     }
 
-    pub(crate) fn step(&self, pixels: &[f32], labels: &[u32], op_weights: &OpWeights) -> Outcome {
-        let mut pass = Pass::new(&self.tensors, Mode::Training);
+    pub(crate) fn step(
+        &self,
+        pixels: &[f32],
+        labels: &[u32],
+        op_weights: &OpWeights,
+        regularisation: Regularisation,
+    ) -> Outcome {
+        let mut pass = Pass::new(&self.tensors, Mode::Training, regularisation);
         let forward = self.forward(&mut pass, pixels, op_weights);
         let logits = &forward.head.output;
-        let entropy = cross_entropy(logits, labels);
+        let smoothing = f64::from(regularisation.label_smoothing);
+        let entropy = smoothed_cross_entropy(logits, labels, smoothing);
         let (gradients, op_weight_gradients) = self.backward(&forward, &entropy.gradient);
         Outcome {
             loss: entropy.loss,
@@ -123,6 +135,10 @@ impl<'a> ReferenceNetwork<'a> {
                 kind,
                 topology: self.topology.cell(kind),
                 op_weights: op_weights.cell(kind),
+                first_weight: match kind {
+                    CellKind::Normal => 0,
+                    CellKind::Reduction => self.topology.cell(CellKind::Normal).operations_alive(),
+                },
                 channels,
                 after_reduction: index > 0 && self.kind(index - 1) == CellKind::Reduction,
                 form: self.config.form,
