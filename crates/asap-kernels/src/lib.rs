@@ -16,7 +16,7 @@ mod simd;
 mod table;
 mod team;
 
-pub use builder::{CellOperation, CellSpec, Connection, PlanBuilder};
+pub use builder::{AuxiliaryForm, CellOperation, CellSpec, Connection, PlanBuilder};
 pub use error::Error;
 pub use layout::{ParameterKind, padded};
 pub use operation::{

@@ -3,11 +3,13 @@
 //! A [`Plan`] is made once per topology by [`crate::PlanBuilder`] and only read afterwards. All sizes are per image
 //! unless they say otherwise; all channel counts are padded.
 
+mod auxiliary;
 mod ends;
 
 use crate::depthwise::Taps;
 use crate::layout::ParameterKind;
 use crate::pool::PoolKind;
+pub(crate) use auxiliary::{AUXILIARY_POOL, AUXILIARY_ROWS, Auxiliary, AuxiliaryTask, Stage};
 pub(crate) use ends::{Classifier, Head, Stem};
 
 /// A parameter by name, and where it lies in the slab.
@@ -239,6 +241,13 @@ pub(crate) struct Input {
     pub(crate) source_gradient_add: bool,
 }
 
+impl Input {
+    pub(crate) fn coefficients(&self) -> Task {
+        let Self { norm, sums, .. } = *self;
+        Task::SourceCoefficients { norm, sums }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum InputKernel {
     Pointwise { kernel: usize, transposed: usize },
@@ -284,6 +293,7 @@ pub(crate) enum Task {
     BankSecond(usize),
     Node(usize),
     Head,
+    Auxiliary(AuxiliaryTask),
     /// Fills a gradient nobody wrote with zeros.
     Clear(Place, Size),
     NodeSums(usize),
@@ -294,11 +304,14 @@ pub(crate) enum Task {
     BankSecondBack(usize),
     /// Backward coefficients of the inner normalisations of a bank.
     InnerCoefficients(usize),
+    /// Backward coefficients of a normalisation with one consumer, from sums `[g, g y]`.
+    SourceCoefficients {
+        norm: usize,
+        sums: usize,
+    },
     BankFirstBack(usize),
-    InputCoefficients(usize),
     InputBack(usize),
     StemSums,
-    StemCoefficients,
     StemBack,
     /// From what is given to the source.
     Source,
@@ -340,6 +353,7 @@ pub struct Plan {
     /// Stem and head are those of a network, doors those of a single operation.
     pub(crate) stem: Option<Stem>,
     pub(crate) head: Option<Head>,
+    pub(crate) auxiliary: Option<Auxiliary>,
     pub(crate) doors: Option<Doors>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) banks: Vec<Bank>,

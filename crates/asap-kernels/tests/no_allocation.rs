@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asap_kernels::{
-    CellOperation, CellSpec, Connection, Engine, Level, Pass, Plan, PlanBuilder, Regularisation,
-    Wanted,
+    AuxiliaryForm, CellOperation, CellSpec, Connection, Engine, Level, Pass, Plan, PlanBuilder,
+    Regularisation, Wanted,
 };
 
 /// The system's allocator, counting what it is asked for.
@@ -41,11 +41,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-const IMAGE: [usize; 3] = [8, 8, 3];
 const BATCH: usize = 5;
 
-/// A supernet of three cells with all operations on all edges.
-fn supernet() -> Plan {
+/// A supernet of three cells with all operations on all edges, for square images.
+fn supernet(side: usize, auxiliary: Option<AuxiliaryForm>) -> Plan {
     let operations = [
         CellOperation::MaxPool,
         CellOperation::AveragePool,
@@ -66,7 +65,7 @@ fn supernet() -> Plan {
             weight,
         })
         .collect();
-    let mut builder = PlanBuilder::new(BATCH, connections.len(), IMAGE, 12);
+    let mut builder = PlanBuilder::new(BATCH, connections.len(), [side, side, 3], 12);
     for (index, (stride, reduce_first_input)) in
         [(1, false), (2, false), (1, true)].into_iter().enumerate()
     {
@@ -79,6 +78,9 @@ fn supernet() -> Plan {
             normalise_pools: true,
             connections: &connections,
         });
+    }
+    if let Some(form) = auxiliary {
+        builder.auxiliary(form);
     }
     builder.finish(10)
 }
@@ -97,10 +99,21 @@ fn wait_for_silence() {
 // One test: another beside it would allocate too.
 #[test]
 fn a_step_allocates_nothing_on_any_thread() {
-    let plan = supernet();
+    assert_allocates_nothing(8, None);
+    // The last cell, which the head reads, has half of it.
+    assert_allocates_nothing(16, Some(AuxiliaryForm::Cifar));
+    assert_allocates_nothing(14, Some(AuxiliaryForm::ImageNet));
+    assert!(
+        ALLOCATIONS.load(Ordering::Relaxed) > 0,
+        "the counter counts"
+    );
+}
+
+fn assert_allocates_nothing(side: usize, auxiliary: Option<AuxiliaryForm>) {
+    let plan = supernet(side, auxiliary);
     let parameters = vec![0.1; plan.slab_len()];
     let op_weights = vec![0.2; plan.op_weights()];
-    let pixels: Vec<f32> = (0..BATCH * 8 * 8 * 3)
+    let pixels: Vec<f32> = (0..BATCH * side * side * 3)
         .map(|i| (i % 11) as f32 - 5.0)
         .collect();
     let labels = [0, 1, 9, 3, 3];
@@ -141,8 +154,4 @@ fn a_step_allocates_nothing_on_any_thread() {
             );
         }
     }
-    assert!(
-        ALLOCATIONS.load(Ordering::Relaxed) > 0,
-        "the counter counts"
-    );
 }

@@ -1,5 +1,6 @@
 //! What a network is besides its topology.
 
+use asap_kernels::AuxiliaryForm;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -73,7 +74,36 @@ impl NetworkConfig {
                 expected,
                 found,
             }),
-            None => Ok(()),
+            None => self.check_auxiliary(),
+        }
+    }
+
+    pub(crate) fn auxiliary_form(&self) -> AuxiliaryForm {
+        match self.stem {
+            StemForm::Cifar => AuxiliaryForm::Cifar,
+            StemForm::ImageNet => AuxiliaryForm::ImageNet,
+        }
+    }
+
+    /// The auxiliary head reads a cell after both reductions, of which it needs some rows and columns.
+    fn check_auxiliary(&self) -> Result<()> {
+        let expected = match self.stem {
+            StemForm::Cifar => "29 pixels or more for the auxiliary head",
+            StemForm::ImageNet => "193 pixels or more for the auxiliary head",
+        };
+        let least = self.auxiliary_form().least_size();
+        let reduced = |pixels: usize| match self.stem {
+            StemForm::Cifar => pixels.div_ceil(4),
+            StemForm::ImageNet => pixels.div_ceil(32),
+        };
+        let sides = [("height", self.height), ("width", self.width)];
+        match sides.into_iter().find(|(_, side)| reduced(*side) < least) {
+            Some((field, found)) if self.auxiliary => Err(Error::Config {
+                field,
+                expected,
+                found,
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum Error {
         found: usize,
     },
     /// A part of networks that is not there yet.
-    #[error("the stem of ImageNet and the auxiliary head: not supported")]
+    #[error("the stem of ImageNet: not supported")]
     Unsupported,
     /// Op weights that belong to another topology.
     #[error("op weights: expected one for each of the {alive} operations alive, edge by edge")]

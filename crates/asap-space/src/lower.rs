@@ -19,7 +19,7 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             found: 0,
         });
     }
-    if config.stem == StemForm::ImageNet || config.auxiliary {
+    if config.stem == StemForm::ImageNet {
         return Err(Error::Unsupported);
     }
     let normal = connections(topology, CellKind::Normal, 0);
@@ -44,6 +44,9 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             normalise_pools: !affine,
             connections: if reduces { &reduction } else { &normal },
         });
+        if config.auxiliary && index == 2 * config.cells / 3 {
+            builder.auxiliary(config.auxiliary_form());
+        }
     }
     Ok(builder.finish(config.classes))
 }

@@ -8,7 +8,10 @@
 mod plain;
 
 use asap_genotype::{CellKind, Edge, Genotype, OpSet, Operation, Topology};
-use asap_space::{Execution, Form, NetworkConfig, Regularisation, StemForm, Wanted};
+use asap_space::{
+    Execution, Form, Level, NamedTensor, NetworkConfig, Regularisation, StemForm, Wanted,
+    parameter_count,
+};
 use plain::agreement::{Case, Ready};
 use plain::random::Random;
 
@@ -174,6 +177,96 @@ fn derived_networks_that_drop_paths_agree() {
 }
 
 #[test]
+fn networks_with_an_auxiliary_head_agree() {
+    for (genotype, channels, cells, [height, width], threads) in [
+        // The last cell is the one it reads.
+        ("ASAP", 3, 3, [32, 32], 1),
+        ("DARTS_V2", 2, 4, [41, 29], 2),
+        ("XNAS", 1, 6, [30, 34], 3),
+    ] {
+        let mut case = with_auxiliary(case(channels, cells, height, published(genotype)));
+        case.config.form = Form::Final;
+        case.config.width = width;
+        case.execution.threads = threads;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn a_supernet_with_everything_against_overfitting_agrees() {
+    let mut case = with_auxiliary(case(1, 3, 32, Topology::full(&OpSet::darts7())));
+    case.regularisation = Regularisation {
+        label_smoothing: 0.1,
+        auxiliary_weight: 0.7,
+        ..dropping(0.3, 5)
+    };
+    case.assert_agrees();
+}
+
+#[test]
+fn an_auxiliary_head_is_absent_from_logits_and_from_a_loss_without_its_weight() {
+    let mut case = case(4, 4, 32, published("ASAP"));
+    let mut without = case.ready();
+    case.config.auxiliary = true;
+    let mut with = case.ready();
+    let mut tensors = with.network.tensors();
+    tensors.retain(|tensor| !tensor.name.starts_with("auxiliary."));
+    without.network.load_tensors(&tensors).unwrap();
+    let none = Regularisation {
+        auxiliary_weight: 0.0,
+        ..Regularisation::default()
+    };
+    assert_eq!(with.logits(), without.logits());
+    assert_eq!(with.loss(none), without.loss(none));
+    let gradients = |ready: &Ready| {
+        let mut tensors = ready.network.slab_tensors(ready.network.gradients());
+        tensors.retain(|tensor| !tensor.name.starts_with("auxiliary."));
+        tensors
+    };
+    assert_eq!(gradients(&with), gradients(&without));
+    assert!(with.loss(Regularisation::default()) > without.loss(none));
+}
+
+#[test]
+fn a_seed_draws_the_same_weights_with_and_without_an_auxiliary_head() {
+    let mut case = case(4, 4, 32, published("ASAP"));
+    let without = case.network(Level::detect()).tensors();
+    case.config.auxiliary = true;
+    let mut with = case.network(Level::detect()).tensors();
+    with.retain(|tensor| !tensor.name.starts_with("auxiliary."));
+    assert_eq!(with, without);
+}
+
+#[test]
+fn images_too_small_for_the_auxiliary_head_are_refused() {
+    let mut config = case(4, 4, 32, published("ASAP")).config;
+    config.auxiliary = true;
+    config.width = 28;
+    let error = parameter_count(&config, &published("ASAP")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "width: expected 29 pixels or more for the auxiliary head, found 28"
+    );
+}
+
+#[test]
+fn a_pruned_network_keeps_its_auxiliary_head() {
+    let start = with_auxiliary(case(1, 3, 29, Topology::full(&OpSet::darts7())));
+    let mut network = start.ready().network;
+    let mut topology = network.topology().clone();
+    Random(1).prune(&mut topology);
+    let before = network.tensors();
+    network.prune(topology).unwrap();
+    let after = network.tensors();
+    let auxiliary = |t: &&NamedTensor| t.name.starts_with("auxiliary.");
+    assert_eq!(after.iter().filter(auxiliary).count(), 12);
+    for tensor in &after {
+        assert!(before.contains(tensor), "{} changed", tensor.name);
+    }
+    Ready::new(network, start.images, start.draw).assert_agrees();
+}
+
+#[test]
 fn steps_for_one_kind_of_gradient_drop_the_same_paths() {
     for wanted in [Wanted::Weights, Wanted::OpWeights] {
         let mut case = case(5, 4, 9, Topology::full(&OpSet::darts7()));
@@ -315,6 +408,14 @@ fn case(channels: usize, cells: usize, size: usize, topology: Topology) -> Case 
         draw: Random::pixels,
         regularisation: Regularisation::default(),
     }
+}
+
+/// The same with an auxiliary head, and more images: two of its normalisations see one to four pixels of each.
+fn with_auxiliary(mut case: Case) -> Case {
+    case.config.auxiliary = true;
+    case.execution.batch = 8;
+    case.images = 7;
+    case
 }
 
 fn dropping(drop_path: f32, seed: u64) -> Regularisation {

@@ -27,6 +27,7 @@ mod pointwise;
 mod preprocess;
 mod relu;
 mod tensor;
+mod unpadded_pool;
 mod weighted_sum;
 mod window;
 
@@ -52,5 +53,6 @@ pub use pointwise::{PointwiseGradients, pointwise, pointwise_backward};
 pub use preprocess::{Preprocess, PreprocessGradients, preprocess, preprocess_backward};
 pub use relu::{relu, relu_backward};
 pub use tensor::Tensor4;
+pub use unpadded_pool::{unpadded_average_pool, unpadded_average_pool_backward};
 pub use weighted_sum::{weighted_sum, weighted_sum_backward};
 pub use window::{Tap, Window};

@@ -15,11 +15,11 @@ use crate::pointwise::{Pointwise, PointwiseWeights};
 use crate::pool::Pool;
 
 /// Where the gradient of a normalised tensor comes from: `sum_t A_t g_t`, beside `B y + D`.
-struct Upstream<'a> {
-    terms: &'a Terms,
-    norm: &'a Norm,
+pub(super) struct Upstream<'a> {
+    pub(super) terms: &'a Terms,
+    pub(super) norm: &'a Norm,
     /// The tensor before normalisation.
-    y: *const f32,
+    pub(super) y: *const f32,
 }
 
 impl Worker<'_> {
@@ -117,7 +117,17 @@ impl Worker<'_> {
     }
 
     /// Writes or adds image area 1 to `out` where the source is positive.
-    unsafe fn masked(&self, size: Size, source: View, image: usize, out: Image, add: bool) {
+    ///
+    /// # Safety
+    /// All hold an image of this size.
+    pub(super) unsafe fn masked(
+        &self,
+        size: Size,
+        source: View,
+        image: usize,
+        out: Image,
+        add: bool,
+    ) {
         let (a, b) = self.view_coefficients(source);
         // SAFETY: all hold an image of this size.
         unsafe {
@@ -281,7 +291,16 @@ impl Worker<'_> {
     }
 
     /// Rows of `dy = sum_t A_t g_t + B y + D` into chunk 1.
-    unsafe fn normalised_rows(&self, upstream: &Upstream<'_>, out: Size, top: usize, rows: usize) {
+    ///
+    /// # Safety
+    /// All tensors and the chunk hold these rows.
+    pub(super) unsafe fn normalised_rows(
+        &self,
+        upstream: &Upstream<'_>,
+        out: Size,
+        top: usize,
+        rows: usize,
+    ) {
         let skip = top * out.width;
         // SAFETY: all tensors hold these rows.
         unsafe {

@@ -467,7 +467,10 @@ impl Worker<'_> {
     }
 
     /// Adds to the moments of a normalisation; only training reads them.
-    unsafe fn moments(&self, norm: &Norm, y: *const f32, pixels: usize) {
+    ///
+    /// # Safety
+    /// `y` holds `pixels` pixels.
+    pub(super) unsafe fn moments(&self, norm: &Norm, y: *const f32, pixels: usize) {
         if self.mode.train {
             let sums = self.sum(norm.moments);
             let job = Moments {

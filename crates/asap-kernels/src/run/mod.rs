@@ -4,6 +4,7 @@
 //! computed by every thread for itself, from the threads' partial sums in a fixed order. So results are the same bit
 //! for bit for the same number of threads, and nobody waits for one thread's serial part.
 
+mod auxiliary;
 mod backward;
 mod coefficients;
 mod doors;
@@ -304,21 +305,17 @@ impl Worker<'_> {
                 Task::BankSecond(b) => self.bank_second(&plan.banks[*b]),
                 Task::Node(n) => self.node(&plan.nodes[*n]),
                 Task::Head => self.head(plan.head()),
+                Task::Auxiliary(task) => self.auxiliary(plan.auxiliary(), *task),
                 Task::Clear(place, size) => self.clear(*place, *size),
                 Task::NodeSums(n) => self.node_sums(&plan.nodes[*n]),
                 Task::NodeCoefficients(n) => self.node_coefficients(&plan.nodes[*n]),
                 Task::PoolCoefficients(b) => self.pool_coefficients(&plan.banks[*b]),
                 Task::BankSecondBack(b) => self.bank_second_back(&plan.banks[*b]),
                 Task::InnerCoefficients(b) => self.inner_coefficients(&plan.banks[*b]),
+                Task::SourceCoefficients { norm, sums } => self.source_coefficients(*norm, *sums),
                 Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b]),
-                Task::InputCoefficients(i) => {
-                    self.source_coefficients(plan.inputs[*i].norm, plan.inputs[*i].sums)
-                }
                 Task::InputBack(i) => self.input_back(&plan.inputs[*i]),
                 Task::StemSums => self.stem_sums(plan.stem()),
-                Task::StemCoefficients => {
-                    self.source_coefficients(plan.stem().norm, plan.stem().sums)
-                }
                 Task::StemBack => self.stem_back(plan.stem()),
                 Task::Source => self.fill_source(plan.doors()),
                 Task::Result => self.hand_out_result(plan.doors()),

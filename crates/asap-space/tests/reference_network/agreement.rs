@@ -84,7 +84,7 @@ impl Case {
         Ready::regularised(network, self.images, self.draw, self.regularisation)
     }
 
-    fn network(&self, level: Level) -> Network {
+    pub(crate) fn network(&self, level: Level) -> Network {
         let (config, topology) = (self.config.clone(), self.topology.clone());
         Network::with_level(config, topology, self.execution, 7, level).unwrap()
     }
@@ -155,6 +155,11 @@ impl Ready {
     pub(crate) fn loss(&mut self, regularisation: Regularisation) -> f64 {
         self.regularisation = regularisation;
         self.try_step(Wanted::Weights).unwrap().loss
+    }
+
+    /// Logits of the batch.
+    pub(crate) fn logits(&mut self) -> Vec<f32> {
+        self.network.logits(&self.pixels, &self.op_weights).unwrap()
     }
 
     /// Why a weight step is refused.

@@ -214,6 +214,14 @@ impl Path {
         })
     }
 
+    pub(crate) fn unpadded_average_pool(self, stride: usize) -> Self {
+        let shape = self.output.shape();
+        let output = reference::unpadded_average_pool(&self.output, stride);
+        self.then(output, move |gradient, _| {
+            reference::unpadded_average_pool_backward(shape, stride, gradient)
+        })
+    }
+
     pub(crate) fn global_average_pool(self) -> Self {
         let shape = self.output.shape();
         let output = reference::global_average_pool(&self.output);
