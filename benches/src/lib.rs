@@ -4,7 +4,7 @@
 
 use asap_data::{Dataset, DatasetParts};
 use asap_genotype::{OpWeights, Topology};
-use asap_space::{Execution, Form, Images, Network, NetworkConfig};
+use asap_space::{Execution, Form, Images, Network, NetworkConfig, StemForm};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -56,6 +56,8 @@ impl Scale {
             height: self.size,
             width: self.size,
             form: Form::Search,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         }
     }
 

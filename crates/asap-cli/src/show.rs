@@ -4,7 +4,7 @@ use crate::quantities::count;
 use crate::{genotypes, output};
 use anyhow::Result;
 use asap_genotype::{CellKind, Genotype, Topology};
-use asap_space::{Execution, Form, NetworkConfig, macs_per_image, parameter_count};
+use asap_space::{Execution, Form, NetworkConfig, StemForm, macs_per_image, parameter_count};
 use asap_train::{ImageShape, ImageSource, RunFolder, SavedNetwork};
 use clap::ValueEnum;
 use std::path::Path;
@@ -103,6 +103,8 @@ fn network_config(arguments: &Arguments) -> Result<NetworkConfig> {
             height: 32,
             width: 32,
             form: Form::Final,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         },
     };
     let flags = [
@@ -141,5 +143,7 @@ fn network_of_run(folder: &RunFolder) -> Result<NetworkConfig> {
         height: shape.height,
         width: shape.width,
         form: Form::Final,
+        stem: StemForm::Cifar,
+        auxiliary: false,
     })
 }

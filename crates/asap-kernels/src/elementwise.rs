@@ -118,6 +118,8 @@ pub(crate) struct Products<'a> {
 pub(crate) struct Factor {
     pub(crate) y: *const f32,
     pub(crate) y_pixel: usize,
+    /// `[channels]`, or null: `sum_p g` once more, for a term that some images lose.
+    pub(crate) sum_g: *mut f64,
     /// `[channels]`.
     pub(crate) sum_gy: *mut f64,
 }
@@ -134,7 +136,11 @@ pub(crate) unsafe fn products<S: Simd>(job: &Products<'_>) {
             for p in 0..job.pixels {
                 s[p % 4] = S::add(s[p % 4], S::load(g.add(p * job.g_pixel)));
             }
-            S::add_to_f64(job.sum_g.add(lane), fold::<S>(s));
+            let sum = fold::<S>(s);
+            S::add_to_f64(job.sum_g.add(lane), sum);
+            for term in job.terms.iter().filter(|term| !term.sum_g.is_null()) {
+                S::add_to_f64(term.sum_g.add(lane), sum);
+            }
             let mut rest = job.terms;
             // As many terms at once as there are registers for: the gradient is read once for all of them.
             if S::REGISTERS >= 32 {

@@ -47,6 +47,16 @@ pub enum Error {
         /// Classes of the network.
         classes: usize,
     },
+    /// A regularisation that is none.
+    #[error("{field}: expected {expected}, found {found}")]
+    Regularisation {
+        /// Which part of it.
+        field: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What it was given.
+        found: f32,
+    },
     /// An operation was asked for, or given, what it does not take.
     #[error("{operation}: expected {expected}, found {found}")]
     Argument {

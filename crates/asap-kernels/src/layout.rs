@@ -37,6 +37,15 @@ pub enum ParameterKind {
         /// Output channels.
         outputs: usize,
     },
+    /// Dense kernel `[O, I, k, k]`; inside `[k k I', O']`, taps before input channels.
+    Dense {
+        /// Width and height of the kernel.
+        kernel: usize,
+        /// Input channels.
+        inputs: usize,
+        /// Output channels.
+        outputs: usize,
+    },
     /// Scale of a batch normalisation, `[C]`.
     Scale {
         /// Channels.
@@ -75,6 +84,11 @@ impl ParameterKind {
                 image_channels,
                 outputs,
             } => vec![*outputs, *image_channels, 3, 3],
+            Self::Dense {
+                kernel,
+                inputs,
+                outputs,
+            } => vec![*outputs, *inputs, *kernel, *kernel],
             Self::Scale { channels } | Self::Shift { channels } => vec![*channels],
             Self::Linear { segments, outputs } => vec![*outputs, segments.iter().sum()],
             Self::Bias { outputs } => vec![*outputs],
@@ -97,6 +111,11 @@ impl ParameterKind {
                 image_channels,
                 outputs,
             } => padded(9 * image_channels) * padded(*outputs),
+            Self::Dense {
+                kernel,
+                inputs,
+                outputs,
+            } => kernel * kernel * padded(*inputs) * padded(*outputs),
             Self::Scale { channels } | Self::Shift { channels } => padded(*channels),
             Self::Linear { segments, outputs } => padded_segments(segments) * outputs,
             Self::Bias { outputs } => padded(*outputs),
@@ -156,6 +175,17 @@ impl ParameterKind {
                     .flat_map(|(o, i)| (0..9).map(move |tap| (tap * image_channels + i) * row + o))
                     .collect()
             }
+            Self::Dense {
+                kernel,
+                inputs,
+                outputs,
+            } => {
+                let (taps, row) = (kernel * kernel, padded(*outputs));
+                let line = padded(*inputs);
+                pairs(*outputs, *inputs)
+                    .flat_map(|(o, i)| (0..taps).map(move |tap| (tap * line + i) * row + o))
+                    .collect()
+            }
             Self::Scale { channels } | Self::Shift { channels } => (0..*channels).collect(),
             Self::Linear { segments, outputs } => {
                 let (inputs, row) = (input_places(segments), padded_segments(segments));
@@ -206,6 +236,11 @@ mod tests {
             },
             ParameterKind::Stem {
                 image_channels: 3,
+                outputs: 9,
+            },
+            ParameterKind::Dense {
+                kernel: 2,
+                inputs: 5,
                 outputs: 9,
             },
             ParameterKind::Scale { channels: 12 },

@@ -11,12 +11,13 @@ mod plan;
 mod pointwise;
 mod pool;
 pub mod reference;
+mod regularisation;
 mod run;
 mod simd;
 mod table;
 mod team;
 
-pub use builder::{CellOperation, CellSpec, Connection, PlanBuilder};
+pub use builder::{AuxiliaryForm, CellOperation, CellSpec, Connection, PlanBuilder};
 pub use error::Error;
 pub use layout::{ParameterKind, padded};
 pub use operation::{
@@ -24,5 +25,6 @@ pub use operation::{
     cell_input_parameters, mixed_operation, operation_parameters,
 };
 pub use plan::{Parameter, Plan, Statistics};
+pub use regularisation::Regularisation;
 pub use run::{Engine, Outcome, Pass, Wanted};
 pub use table::Level;

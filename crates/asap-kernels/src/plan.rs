@@ -3,9 +3,14 @@
 //! A [`Plan`] is made once per topology by [`crate::PlanBuilder`] and only read afterwards. All sizes are per image
 //! unless they say otherwise; all channel counts are padded.
 
+mod auxiliary;
+mod ends;
+
 use crate::depthwise::Taps;
 use crate::layout::ParameterKind;
 use crate::pool::PoolKind;
+pub(crate) use auxiliary::{AUXILIARY_POOL, AUXILIARY_ROWS, Auxiliary, AuxiliaryTask, Stage};
+pub(crate) use ends::{Classifier, Head, Stem};
 
 /// A parameter by name, and where it lies in the slab.
 #[derive(Clone, Debug)]
@@ -179,6 +184,14 @@ impl Bank {
     }
 }
 
+/// What drop-path needs to know of a term.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DropPath {
+    pub(crate) cell: usize,
+    /// `sum g` over the images that keep the term.
+    pub(crate) sum: usize,
+}
+
 /// One term of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodeTerm {
@@ -195,6 +208,8 @@ pub(crate) struct NodeTerm {
     pub(crate) normalised: bool,
     /// Whether that normalisation serves other nodes too.
     pub(crate) shared: bool,
+    /// `None` for what no image ever loses.
+    pub(crate) drop_path: Option<DropPath>,
 }
 
 /// An intermediate node: the weighted sum of operations.
@@ -226,35 +241,17 @@ pub(crate) struct Input {
     pub(crate) source_gradient_add: bool,
 }
 
+impl Input {
+    pub(crate) fn coefficients(&self) -> Task {
+        let Self { norm, sums, .. } = *self;
+        Task::SourceCoefficients { norm, sums }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum InputKernel {
     Pointwise { kernel: usize, transposed: usize },
     Reduce(Reduce),
-}
-
-/// The first convolution.
-#[derive(Clone, Debug)]
-pub(crate) struct Stem {
-    pub(crate) image_channels: usize,
-    /// Rows of the im2col product, padded.
-    pub(crate) inputs: usize,
-    pub(crate) size: Size,
-    pub(crate) kernel: usize,
-    pub(crate) norm: usize,
-    pub(crate) y: Place,
-    pub(crate) gradient: Place,
-    pub(crate) sums: usize,
-}
-
-/// Global average pool, linear layer, cross-entropy.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    pub(crate) source: View,
-    pub(crate) size: Size,
-    pub(crate) classes: usize,
-    pub(crate) weight: usize,
-    pub(crate) bias: usize,
-    pub(crate) gradient: Place,
 }
 
 /// A tensor of others, `[N, C, H, W]` outside, and its gradient.
@@ -296,6 +293,7 @@ pub(crate) enum Task {
     BankSecond(usize),
     Node(usize),
     Head,
+    Auxiliary(AuxiliaryTask),
     /// Fills a gradient nobody wrote with zeros.
     Clear(Place, Size),
     NodeSums(usize),
@@ -306,11 +304,14 @@ pub(crate) enum Task {
     BankSecondBack(usize),
     /// Backward coefficients of the inner normalisations of a bank.
     InnerCoefficients(usize),
+    /// Backward coefficients of a normalisation with one consumer, from sums `[g, g y]`.
+    SourceCoefficients {
+        norm: usize,
+        sums: usize,
+    },
     BankFirstBack(usize),
-    InputCoefficients(usize),
     InputBack(usize),
     StemSums,
-    StemCoefficients,
     StemBack,
     /// From what is given to the source.
     Source,
@@ -352,6 +353,7 @@ pub struct Plan {
     /// Stem and head are those of a network, doors those of a single operation.
     pub(crate) stem: Option<Stem>,
     pub(crate) head: Option<Head>,
+    pub(crate) auxiliary: Option<Auxiliary>,
     pub(crate) doors: Option<Doors>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) banks: Vec<Bank>,
@@ -407,7 +409,7 @@ impl Plan {
 
     /// f32 that a pass hands out per image: logits, or a tensor through a door.
     pub(crate) fn output_len(&self) -> usize {
-        let logits = self.head.as_ref().map_or(0, |head| head.classes);
+        let logits = self.head.as_ref().map_or(0, |head| head.classifier.classes);
         let tensors = self
             .doors
             .map_or(0, |doors| doors.source.len().max(doors.result.len()));

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asap_kernels::{
-    CellOperation, CellSpec, Connection, Engine, Level, Pass, Plan, PlanBuilder, Wanted,
+    AuxiliaryForm, CellOperation, CellSpec, Connection, Engine, Level, Pass, Plan, PlanBuilder,
+    Regularisation, Wanted,
 };
 
 /// The system's allocator, counting what it is asked for.
@@ -40,11 +41,10 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-const IMAGE: [usize; 3] = [8, 8, 3];
 const BATCH: usize = 5;
 
-/// A supernet of three cells with all operations on all edges.
-fn supernet() -> Plan {
+/// A supernet of three cells with all operations on all edges, for square images.
+fn supernet(side: usize, auxiliary: Option<AuxiliaryForm>) -> Plan {
     let operations = [
         CellOperation::MaxPool,
         CellOperation::AveragePool,
@@ -65,7 +65,7 @@ fn supernet() -> Plan {
             weight,
         })
         .collect();
-    let mut builder = PlanBuilder::new(BATCH, connections.len(), IMAGE, 12);
+    let mut builder = PlanBuilder::new(BATCH, connections.len(), [side, side, 3], 12);
     for (index, (stride, reduce_first_input)) in
         [(1, false), (2, false), (1, true)].into_iter().enumerate()
     {
@@ -78,6 +78,9 @@ fn supernet() -> Plan {
             normalise_pools: true,
             connections: &connections,
         });
+    }
+    if let Some(form) = auxiliary {
+        builder.auxiliary(form);
     }
     builder.finish(10)
 }
@@ -96,10 +99,21 @@ fn wait_for_silence() {
 // One test: another beside it would allocate too.
 #[test]
 fn a_step_allocates_nothing_on_any_thread() {
-    let plan = supernet();
+    assert_allocates_nothing(8, None);
+    // The last cell, which the head reads, has half of it.
+    assert_allocates_nothing(16, Some(AuxiliaryForm::Cifar));
+    assert_allocates_nothing(14, Some(AuxiliaryForm::ImageNet));
+    assert!(
+        ALLOCATIONS.load(Ordering::Relaxed) > 0,
+        "the counter counts"
+    );
+}
+
+fn assert_allocates_nothing(side: usize, auxiliary: Option<AuxiliaryForm>) {
+    let plan = supernet(side, auxiliary);
     let parameters = vec![0.1; plan.slab_len()];
     let op_weights = vec![0.2; plan.op_weights()];
-    let pixels: Vec<f32> = (0..BATCH * 8 * 8 * 3)
+    let pixels: Vec<f32> = (0..BATCH * side * side * 3)
         .map(|i| (i % 11) as f32 - 5.0)
         .collect();
     let labels = [0, 1, 9, 3, 3];
@@ -108,33 +122,36 @@ fn a_step_allocates_nothing_on_any_thread() {
     for level in Level::available() {
         for threads in 1..=3 {
             let mut engine = Engine::new(plan.clone(), level, threads).unwrap();
-            let mut step = |wanted| {
+            let mut step = |wanted, drop_path| {
                 let pass = Pass {
                     pixels: &pixels,
                     parameters: &parameters,
                     op_weights: &op_weights,
+                    regularisation: Regularisation {
+                        label_smoothing: 0.1,
+                        drop_path,
+                        ..Regularisation::default()
+                    },
                 };
                 engine
                     .step(pass, &labels, &mut statistics, &mut gradients, wanted)
                     .unwrap()
             };
             // Threads allocate as they start.
-            step(Wanted::Both);
+            step(Wanted::Both, 0.0);
             wait_for_silence();
             let before = ALLOCATIONS.load(Ordering::Relaxed);
-            for wanted in [Wanted::Weights, Wanted::OpWeights, Wanted::Both] {
-                let outcome = step(wanted);
-                assert!(outcome.loss.is_finite());
+            for drop_path in [0.0, 0.3] {
+                for wanted in [Wanted::Weights, Wanted::OpWeights, Wanted::Both] {
+                    let outcome = step(wanted, drop_path);
+                    assert!(outcome.loss.is_finite());
+                }
             }
             let found = ALLOCATIONS.load(Ordering::Relaxed) - before;
             assert_eq!(
                 found, 0,
-                "allocations in three steps at {level} on {threads} threads"
+                "allocations in six steps at {level} on {threads} threads"
             );
         }
     }
-    assert!(
-        ALLOCATIONS.load(Ordering::Relaxed) > 0,
-        "the counter counts"
-    );
 }

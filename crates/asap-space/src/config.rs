@@ -1,5 +1,6 @@
 //! What a network is besides its topology.
 
+use asap_kernels::AuxiliaryForm;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -12,6 +13,17 @@ pub enum Form {
     Search,
     /// As it is trained for use: no BN after pools, scale and shift in every BN.
     Final,
+}
+
+/// What stands in front of the first cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StemForm {
+    /// One convolution to three times the channels, at full resolution.
+    #[default]
+    Cifar,
+    /// Three convolutions, each of which halves the resolution: for images of some 200 pixels (as DARTS has it).
+    ImageNet,
 }
 
 /// Size of a network.
@@ -31,6 +43,12 @@ pub struct NetworkConfig {
     pub width: usize,
     /// Search or final form.
     pub form: Form,
+    /// What stands in front of the first cell.
+    #[serde(default)]
+    pub stem: StemForm,
+    /// Whether a second classifier reads the cell at 2/3 of the depth while the network trains.
+    #[serde(default)]
+    pub auxiliary: bool,
 }
 
 impl NetworkConfig {
@@ -56,7 +74,36 @@ impl NetworkConfig {
                 expected,
                 found,
             }),
-            None => Ok(()),
+            None => self.check_auxiliary(),
+        }
+    }
+
+    pub(crate) fn auxiliary_form(&self) -> AuxiliaryForm {
+        match self.stem {
+            StemForm::Cifar => AuxiliaryForm::Cifar,
+            StemForm::ImageNet => AuxiliaryForm::ImageNet,
+        }
+    }
+
+    /// The auxiliary head reads a cell after both reductions, of which it needs some rows and columns.
+    fn check_auxiliary(&self) -> Result<()> {
+        let expected = match self.stem {
+            StemForm::Cifar => "29 pixels or more for the auxiliary head",
+            StemForm::ImageNet => "193 pixels or more for the auxiliary head",
+        };
+        let least = self.auxiliary_form().least_size();
+        let reduced = |pixels: usize| match self.stem {
+            StemForm::Cifar => pixels.div_ceil(4),
+            StemForm::ImageNet => pixels.div_ceil(32),
+        };
+        let sides = [("height", self.height), ("width", self.width)];
+        match sides.into_iter().find(|(_, side)| reduced(*side) < least) {
+            Some((field, found)) if self.auxiliary => Err(Error::Config {
+                field,
+                expected,
+                found,
+            }),
+            _ => Ok(()),
         }
     }
 }

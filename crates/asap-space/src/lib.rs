@@ -9,8 +9,8 @@ mod network;
 mod slab_map;
 mod tensors;
 
-pub use asap_kernels::{Level, Wanted};
-pub use config::{Execution, Form, NetworkConfig};
+pub use asap_kernels::{Level, Regularisation, Wanted};
+pub use config::{Execution, Form, NetworkConfig, StemForm};
 pub use error::{Error, Result};
 pub use estimate::{MemoryEstimate, macs_per_image, parameter_count, training_memory};
 pub use network::{Images, Network, StepOutcome};

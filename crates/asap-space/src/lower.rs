@@ -3,7 +3,7 @@
 use asap_genotype::{CellKind, Edge, OpWeights, Operation, Topology};
 use asap_kernels::{CellOperation, CellSpec, Connection, Plan, PlanBuilder};
 
-use crate::config::{Form, NetworkConfig};
+use crate::config::{Form, NetworkConfig, StemForm};
 use crate::error::{Error, Result};
 
 /// The plan of a network of this size and topology.
@@ -18,6 +18,9 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             expected: "1 image or more",
             found: 0,
         });
+    }
+    if config.stem == StemForm::ImageNet {
+        return Err(Error::Unsupported);
     }
     let normal = connections(topology, CellKind::Normal, 0);
     let first = alive(topology, CellKind::Normal);
@@ -41,6 +44,9 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             normalise_pools: !affine,
             connections: if reduces { &reduction } else { &normal },
         });
+        if config.auxiliary && index == 2 * config.cells / 3 {
+            builder.auxiliary(config.auxiliary_form());
+        }
     }
     Ok(builder.finish(config.classes))
 }

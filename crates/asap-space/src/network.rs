@@ -1,7 +1,7 @@
 //! The supernet and every network derived from it: a topology, its weights, and the engine that runs them.
 
 use asap_genotype::{OpWeights, Topology};
-use asap_kernels::{Engine, Level, Pass, Plan, Wanted, padded};
+use asap_kernels::{Engine, Level, Pass, Plan, Regularisation, Wanted, padded};
 
 use crate::config::{Execution, NetworkConfig};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub struct Images<'a> {
 /// What a step found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepOutcome {
-    /// Mean cross-entropy of the batch.
+    /// The loss that was minimised, a mean over the batch: cross-entropy, and the auxiliary head's share.
     pub loss: f64,
     /// Images whose largest logit is their label's.
     pub correct: usize,
@@ -115,22 +115,37 @@ impl Network {
         self.execution
     }
 
-    /// One forward and backward pass in training mode. If gradients of the weights are wanted, BN running statistics
-    /// move too; an alpha step leaves them alone (ours).
+    /// [`Self::step_with`] the default regularisation.
     ///
     /// # Errors
-    /// If the images, labels or op weights do not fit; nothing has changed then.
+    /// As [`Self::step_with`].
     pub fn step(
         &mut self,
         images: Images<'_>,
         op_weights: &OpWeights,
         wanted: Wanted,
     ) -> Result<StepOutcome> {
+        self.step_with(images, op_weights, wanted, Regularisation::default())
+    }
+
+    /// One forward and backward pass in training mode. If gradients of the weights are wanted, BN running statistics
+    /// move too; an alpha step leaves them alone (ours).
+    ///
+    /// # Errors
+    /// If the images, labels, op weights or the regularisation do not fit; nothing has changed then.
+    pub fn step_with(
+        &mut self,
+        images: Images<'_>,
+        op_weights: &OpWeights,
+        wanted: Wanted,
+        regularisation: Regularisation,
+    ) -> Result<StepOutcome> {
         let op_weights = lower::flatten(op_weights, &self.topology)?;
         let pass = Pass {
             pixels: images.pixels,
             parameters: &self.weights,
             op_weights: &op_weights,
+            regularisation,
         };
         let (statistics, gradients) = (&mut self.statistics, &mut self.gradients);
         let outcome = self
@@ -156,6 +171,7 @@ impl Network {
             pixels,
             parameters: &self.weights,
             op_weights: &op_weights,
+            regularisation: Regularisation::default(),
         };
         Ok(self.engine.logits(pass, &self.statistics)?.to_vec())
     }

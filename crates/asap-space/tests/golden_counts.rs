@@ -3,7 +3,8 @@
 
 use asap_genotype::{ASAP, DARTS_V2, OpSet, Topology, XNAS};
 use asap_space::{
-    Execution, Form, Network, NetworkConfig, macs_per_image, parameter_count, training_memory,
+    Execution, Form, Network, NetworkConfig, StemForm, macs_per_image, parameter_count,
+    training_memory,
 };
 
 fn config(form: Form, channels: usize, cells: usize, size: usize) -> NetworkConfig {
@@ -15,6 +16,8 @@ fn config(form: Form, channels: usize, cells: usize, size: usize) -> NetworkConf
         height: size,
         width: size,
         form,
+        stem: StemForm::Cifar,
+        auxiliary: false,
     }
 }
 

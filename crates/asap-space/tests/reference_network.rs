@@ -8,7 +8,10 @@
 mod plain;
 
 use asap_genotype::{CellKind, Edge, Genotype, OpSet, Operation, Topology};
-use asap_space::{Execution, Form, NetworkConfig, Wanted};
+use asap_space::{
+    Execution, Form, Level, NamedTensor, NetworkConfig, Regularisation, StemForm, Wanted,
+    parameter_count,
+};
 use plain::agreement::{Case, Ready};
 use plain::random::Random;
 
@@ -139,6 +142,181 @@ fn more_threads_than_the_batch_divides_into_agree() {
 }
 
 #[test]
+fn smoothed_labels_agree() {
+    for label_smoothing in [0.1, 0.6, 1.0] {
+        let mut case = case(3, 3, 9, Topology::full(&OpSet::darts7()));
+        case.regularisation.label_smoothing = label_smoothing;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn a_supernet_that_drops_paths_agrees() {
+    for (channels, cells, size, drop_path) in [(3, 4, 13, 0.3), (8, 3, 9, 0.9), (2, 6, 9, 0.1)] {
+        let mut case = case(channels, cells, size, Topology::full(&OpSet::darts8()));
+        case.regularisation = dropping(drop_path, cells as u64);
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn derived_networks_that_drop_paths_agree() {
+    for (genotype, form, channels, threads) in [
+        ("ASAP", Form::Final, 9, 1),
+        ("DARTS_V2", Form::Final, 4, 2),
+        ("XNAS", Form::Final, 5, 3),
+        ("PC_DARTS", Form::Search, 16, 3),
+    ] {
+        let mut case = case(channels, 5, 9, published(genotype));
+        case.config.form = form;
+        case.execution.threads = threads;
+        case.images = 4;
+        case.regularisation = dropping(0.4, 3);
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn networks_with_an_auxiliary_head_agree() {
+    for (genotype, channels, cells, [height, width], threads) in [
+        // The last cell is the one it reads.
+        ("ASAP", 3, 3, [32, 32], 1),
+        ("DARTS_V2", 2, 4, [41, 29], 2),
+        ("XNAS", 1, 6, [30, 34], 3),
+    ] {
+        let mut case = with_auxiliary(case(channels, cells, height, published(genotype)));
+        case.config.form = Form::Final;
+        case.config.width = width;
+        case.execution.threads = threads;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn a_supernet_with_everything_against_overfitting_agrees() {
+    let mut case = with_auxiliary(case(1, 3, 32, Topology::full(&OpSet::darts7())));
+    case.regularisation = Regularisation {
+        label_smoothing: 0.1,
+        auxiliary_weight: 0.7,
+        ..dropping(0.3, 5)
+    };
+    case.assert_agrees();
+}
+
+#[test]
+fn an_auxiliary_head_is_absent_from_logits_and_from_a_loss_without_its_weight() {
+    let mut case = case(4, 4, 32, published("ASAP"));
+    let mut without = case.ready();
+    case.config.auxiliary = true;
+    let mut with = case.ready();
+    let mut tensors = with.network.tensors();
+    tensors.retain(|tensor| !tensor.name.starts_with("auxiliary."));
+    without.network.load_tensors(&tensors).unwrap();
+    let none = Regularisation {
+        auxiliary_weight: 0.0,
+        ..Regularisation::default()
+    };
+    assert_eq!(with.logits(), without.logits());
+    assert_eq!(with.loss(none), without.loss(none));
+    let gradients = |ready: &Ready| {
+        let mut tensors = ready.network.slab_tensors(ready.network.gradients());
+        tensors.retain(|tensor| !tensor.name.starts_with("auxiliary."));
+        tensors
+    };
+    assert_eq!(gradients(&with), gradients(&without));
+    assert!(with.loss(Regularisation::default()) > without.loss(none));
+}
+
+#[test]
+fn a_seed_draws_the_same_weights_with_and_without_an_auxiliary_head() {
+    let mut case = case(4, 4, 32, published("ASAP"));
+    let without = case.network(Level::detect()).tensors();
+    case.config.auxiliary = true;
+    let mut with = case.network(Level::detect()).tensors();
+    with.retain(|tensor| !tensor.name.starts_with("auxiliary."));
+    assert_eq!(with, without);
+}
+
+#[test]
+fn images_too_small_for_the_auxiliary_head_are_refused() {
+    let mut config = case(4, 4, 32, published("ASAP")).config;
+    config.auxiliary = true;
+    config.width = 28;
+    let error = parameter_count(&config, &published("ASAP")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "width: expected 29 pixels or more for the auxiliary head, found 28"
+    );
+}
+
+#[test]
+fn a_pruned_network_keeps_its_auxiliary_head() {
+    let start = with_auxiliary(case(1, 3, 29, Topology::full(&OpSet::darts7())));
+    let mut network = start.ready().network;
+    let mut topology = network.topology().clone();
+    Random(1).prune(&mut topology);
+    let before = network.tensors();
+    network.prune(topology).unwrap();
+    let after = network.tensors();
+    let auxiliary = |t: &&NamedTensor| t.name.starts_with("auxiliary.");
+    assert_eq!(after.iter().filter(auxiliary).count(), 12);
+    for tensor in &after {
+        assert!(before.contains(tensor), "{} changed", tensor.name);
+    }
+    Ready::new(network, start.images, start.draw).assert_agrees();
+}
+
+#[test]
+fn steps_for_one_kind_of_gradient_drop_the_same_paths() {
+    for wanted in [Wanted::Weights, Wanted::OpWeights] {
+        let mut case = case(5, 4, 9, Topology::full(&OpSet::darts7()));
+        case.regularisation = dropping(0.3, 1);
+        let mut ready = case.ready();
+        ready.step(wanted);
+        match wanted {
+            Wanted::Weights => ready.assert_gradients_agree(),
+            _ => ready.assert_op_weight_gradients_agree(),
+        }
+    }
+}
+
+#[test]
+fn other_seeds_drop_other_paths_and_drop_path_zero_drops_none() {
+    let case = case(3, 3, 9, published("ASAP"));
+    let loss = |drop_path, seed| case.ready().loss(dropping(drop_path, seed));
+    assert_ne!(loss(0.4, 1), loss(0.4, 2));
+    assert_eq!(loss(0.4, 1), loss(0.4, 1));
+    assert_eq!(loss(0.0, 1), loss(0.0, 2));
+}
+
+#[test]
+fn a_regularisation_that_is_none_is_refused() {
+    let plain = Regularisation::default();
+    for (regularisation, field) in [
+        (
+            Regularisation {
+                label_smoothing: 1.1,
+                ..plain
+            },
+            "label smoothing",
+        ),
+        (
+            Regularisation {
+                auxiliary_weight: -0.1,
+                ..plain
+            },
+            "auxiliary weight",
+        ),
+        (dropping(1.0, 0), "drop-path"),
+        (dropping(f32::NAN, 0), "drop-path"),
+    ] {
+        let mut ready = case(2, 3, 9, published("ASAP")).ready();
+        let error = ready.refusal(regularisation);
+        assert!(error.starts_with(field), "{error}");
+    }
+}
+
+#[test]
 fn a_weight_step_finds_the_same_gradients() {
     let mut ready = case(5, 4, 9, Topology::full(&OpSet::darts7())).ready();
     ready.step(Wanted::Weights);
@@ -218,6 +396,8 @@ fn case(channels: usize, cells: usize, size: usize, topology: Topology) -> Case 
             height: size,
             width: size,
             form: Form::Search,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         },
         topology,
         execution: Execution {
@@ -226,6 +406,23 @@ fn case(channels: usize, cells: usize, size: usize, topology: Topology) -> Case 
         },
         images: 3,
         draw: Random::pixels,
+        regularisation: Regularisation::default(),
+    }
+}
+
+/// The same with an auxiliary head, and more images: two of its normalisations see one to four pixels of each.
+fn with_auxiliary(mut case: Case) -> Case {
+    case.config.auxiliary = true;
+    case.execution.batch = 8;
+    case.images = 7;
+    case
+}
+
+fn dropping(drop_path: f32, seed: u64) -> Regularisation {
+    Regularisation {
+        drop_path,
+        seed,
+        ..Regularisation::default()
     }
 }
 

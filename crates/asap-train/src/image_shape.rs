@@ -3,7 +3,7 @@
 use std::fmt;
 
 use asap_data::Dataset;
-use asap_space::{Execution, Form, NetworkConfig};
+use asap_space::{Execution, Form, NetworkConfig, StemForm};
 
 use crate::config::RunConfig;
 
@@ -72,6 +72,8 @@ impl ImageShape {
             height,
             width,
             form,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use asap_data::{Dataset, Normalisation};
 use asap_genotype::{Genotype, OpWeights, Topology};
-use asap_space::{Execution, Form, Network, NetworkConfig};
+use asap_space::{Execution, Form, Network, NetworkConfig, StemForm};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -66,6 +66,8 @@ impl SavedNetwork {
             height: description.height,
             width: description.width,
             form: Form::Final,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         };
         let mut network = Network::new(config, Topology::from_genotype(&genotype), execution, 0)?;
         network.load_tensors(&tensors)?;

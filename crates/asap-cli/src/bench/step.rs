@@ -10,7 +10,7 @@ use crate::{genotypes, output};
 use anyhow::{Result, bail, ensure};
 use asap_genotype::{OpSet, OpWeights, Topology};
 use asap_space::{
-    Execution, Form, Network, NetworkConfig, Wanted, macs_per_image, parameter_count,
+    Execution, Form, Network, NetworkConfig, StemForm, Wanted, macs_per_image, parameter_count,
     training_memory,
 };
 use asap_train::{Sgd, SgdConfig, available_bytes, gradient_norm, peak_resident_bytes};
@@ -99,6 +99,8 @@ impl Arguments {
             height: self.size,
             width: self.size,
             form: Form::Search,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         }
     }
 }
@@ -269,6 +271,8 @@ mod tests {
             height: size,
             width: size,
             form: Form::Search,
+            stem: StemForm::Cifar,
+            auxiliary: false,
         };
         let topology = Topology::full(&OpSet::darts7());
         (

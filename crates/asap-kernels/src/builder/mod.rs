@@ -3,11 +3,13 @@
 //! Every parameter, buffer, sum and vector is allotted here, so that the tasks' places are right by construction.
 
 mod allot;
+mod auxiliary;
 mod operation;
 mod parts;
 mod spec;
 mod tasks;
 
+pub use auxiliary::AuxiliaryForm;
 pub use spec::{CellOperation, CellSpec, Connection};
 
 pub(crate) use operation::{CellInputSpec, OperationSpec, cell_input_plan, operation_plan};
@@ -44,6 +46,8 @@ pub struct PlanBuilder {
     cells: Vec<CellRecord>,
     input_gradients: [usize; 2],
     concat_gradients: [usize; 3],
+    /// The source that an auxiliary head reads.
+    auxiliary: Option<(usize, AuxiliaryForm)>,
 }
 
 impl PlanBuilder {
@@ -60,6 +64,7 @@ impl PlanBuilder {
             cells: Vec::new(),
             input_gradients: [0; 2],
             concat_gradients: [0; 3],
+            auxiliary: None,
         }
     }
 
@@ -255,6 +260,7 @@ impl PlanBuilder {
                 operation,
                 node: nodes[connection.to - 2],
                 weight: connection.weight,
+                cell: self.cells.len(),
             };
             self.connect(form, &term, &mut bank);
         }
@@ -271,34 +277,30 @@ impl PlanBuilder {
             gradient,
             ..
         } = self.sources[last];
-        let kind = ParameterKind::Linear {
-            segments: segments.clone(),
-            outputs: classes,
-        };
-        let weight = self.kernel("classifier.weight".to_owned(), kind, 1);
-        let kind = ParameterKind::Bias { outputs: classes };
-        let bias = self.parameter("classifier.bias".to_owned(), kind);
+        let segments = segments.clone();
+        let classifier = self.classifier("classifier", segments, classes);
         self.plan.head = Some(Head {
             source: view,
             size,
-            classes,
-            weight,
-            bias,
+            classifier,
             gradient,
         });
         self.plan.forward.push(Task::Head);
         self.sources[last].written = true;
+        self.auxiliary_forward(classes);
         for cell in std::mem::take(&mut self.cells).into_iter().rev() {
+            self.auxiliary_backward(cell.source);
             self.cell_backward(&cell);
         }
         if !self.sources[0].written {
             let task = Task::Clear(self.sources[0].gradient, self.sources[0].size);
             self.plan.backward.push(task);
         }
+        let &Stem { norm, sums, .. } = self.plan.stem();
         let end = [
             Task::StemSums,
             Task::Barrier,
-            Task::StemCoefficients,
+            Task::SourceCoefficients { norm, sums },
             Task::StemBack,
         ];
         self.plan.backward.extend(end);

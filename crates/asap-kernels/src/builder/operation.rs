@@ -56,6 +56,7 @@ pub(crate) fn operation_plan(spec: &OperationSpec<'_>) -> Plan {
                 operation,
                 node,
                 weight,
+                cell: 0,
             },
             &mut bank,
         );
@@ -128,7 +129,7 @@ pub(crate) fn cell_input_plan(spec: &CellInputSpec) -> Plan {
     builder.plan.backward = vec![
         Task::ResultGradient,
         Task::Barrier,
-        Task::InputCoefficients(input),
+        builder.plan.inputs[input].coefficients(),
         Task::InputBack(input),
         Task::SourceGradient,
     ];

@@ -4,8 +4,8 @@ use super::{CellOperation, PlanBuilder, Source};
 use crate::depthwise::Taps;
 use crate::layout::{ParameterKind, padded, padded_segments};
 use crate::plan::{
-    Bank, Chain, Convolution, Input, InputKernel, Node, NodeTerm, Place, Reduce, SharedPool, Size,
-    Target, View,
+    Bank, Chain, Classifier, Convolution, DropPath, Input, InputKernel, Node, NodeTerm, Place,
+    Reduce, SharedPool, Size, Target, View,
 };
 use crate::pool::PoolKind;
 
@@ -36,6 +36,8 @@ pub(super) struct Term {
     pub(super) node: usize,
     /// Index into the op weights of a step.
     pub(super) weight: usize,
+    /// Index of the cell.
+    pub(super) cell: usize,
 }
 
 /// ReLU-1x1-BN, or a factorised reduce.
@@ -117,6 +119,12 @@ impl PlanBuilder {
     fn target(&mut self, term: &Term, y: View, reach: Reach) -> Target {
         let node = term.node;
         let channels = self.plan.nodes[node].size.channels;
+        // As DARTS has it: the identity is never lost.
+        let identity = term.operation == CellOperation::Skip && reach == Reach::Plain;
+        let drop_path = (!identity).then(|| DropPath {
+            cell: term.cell,
+            sum: self.sums(channels),
+        });
         let term = NodeTerm {
             y,
             weight: term.weight,
@@ -125,6 +133,7 @@ impl PlanBuilder {
             products: self.sums(channels),
             normalised: reach != Reach::Plain,
             shared: reach == Reach::Shared,
+            drop_path,
         };
         self.plan.nodes[node].terms.push(term);
         Target {
@@ -265,6 +274,23 @@ impl PlanBuilder {
             transposed,
             norm,
             y: self.place(out),
+        }
+    }
+
+    pub(super) fn classifier(
+        &mut self,
+        name: &str,
+        segments: Vec<usize>,
+        classes: usize,
+    ) -> Classifier {
+        let outputs = classes;
+        let kind = ParameterKind::Linear { segments, outputs };
+        let weight = self.kernel(format!("{name}.weight"), kind, 1);
+        let bias = self.parameter(format!("{name}.bias"), ParameterKind::Bias { outputs });
+        Classifier {
+            classes,
+            weight,
+            bias,
         }
     }
 

@@ -84,7 +84,7 @@ impl PlanBuilder {
         let inputs = cell.inputs.iter().flatten();
         self.plan
             .backward
-            .extend(inputs.map(|&i| Task::InputCoefficients(i)));
+            .extend(inputs.map(|&i| self.plan.inputs[i].coefficients()));
         for (input, source) in cell.inputs.iter().zip(cell.previous) {
             if let &Some(input) = input {
                 let source = &mut self.sources[source];

@@ -6,6 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use crate::error::Error;
 use crate::plan::Plan;
+use crate::regularisation::Regularisation;
 use crate::run::{Engine, Pass, Wanted};
 use crate::table::Level;
 
@@ -36,6 +37,7 @@ impl State {
             pixels: source,
             parameters,
             op_weights,
+            regularisation: Regularisation::default(),
         })
     }
 }
@@ -147,6 +149,7 @@ impl CustomOp3 for EngineOp {
             pixels: &gradient,
             parameters,
             op_weights: weights,
+            regularisation: Regularisation::default(),
         };
         let mut slab = vec![0.0; pass.parameters.len()];
         let in_source = engine.backward(pass, &mut slab, wanted);

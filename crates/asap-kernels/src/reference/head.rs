@@ -18,7 +18,7 @@ pub struct LinearGradients {
 /// Mean cross-entropy of a batch and its gradient.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
-    /// `mean_n -log softmax(logits_n)[label_n]`.
+    /// `mean_n -log softmax(logits_n)[label_n]`, with smoothed labels the mean over those.
     pub loss: f64,
     /// The gradient of the loss in the logits.
     pub gradient: Tensor4,
@@ -66,6 +66,11 @@ pub fn linear_backward(input: &Tensor4, weights: &[f64], gradient: &Tensor4) -> 
 
 /// The mean cross-entropy of logits `[N, 1, 1, classes]` under one label per image.
 pub fn cross_entropy(logits: &Tensor4, labels: &[u32]) -> CrossEntropy {
+    smoothed_cross_entropy(logits, labels, 0.0)
+}
+
+/// [`cross_entropy`] with the share `smoothing` of every label spread evenly over all classes.
+pub fn smoothed_cross_entropy(logits: &Tensor4, labels: &[u32], smoothing: f64) -> CrossEntropy {
     assert_eq!(labels.len(), logits.n);
     let images = logits.n as f64;
     let mut loss = 0.0;
@@ -76,10 +81,11 @@ pub fn cross_entropy(logits: &Tensor4, labels: &[u32]) -> CrossEntropy {
         let total: f64 = (0..logits.c)
             .map(|class| (row(class) - largest).exp())
             .sum();
-        loss += (largest + total.ln() - row(label as usize)) / images;
         for class in 0..logits.c {
             let probability = (row(class) - largest).exp() / total;
-            let target = if class == label as usize { 1.0 } else { 0.0 };
+            let certain = if class == label as usize { 1.0 } else { 0.0 };
+            let target = (1.0 - smoothing) * certain + smoothing / logits.c as f64;
+            loss += target * (largest + total.ln() - row(class)) / images;
             *gradient.at_mut(image, 0, 0, class) = (probability - target) / images;
         }
     }

@@ -19,6 +19,7 @@ mod batch_norm;
 mod chain;
 mod dense;
 mod depthwise;
+mod drop_path;
 mod factorised_reduce;
 mod head;
 mod max_pool;
@@ -26,6 +27,7 @@ mod pointwise;
 mod preprocess;
 mod relu;
 mod tensor;
+mod unpadded_pool;
 mod weighted_sum;
 mod window;
 
@@ -37,18 +39,20 @@ pub use batch_norm::{
 pub use chain::{Chain, ChainGradients, chain, chain_backward};
 pub use dense::{DenseGradients, dense, dense_backward};
 pub use depthwise::{DepthwiseGradients, depthwise, depthwise_backward};
+pub use drop_path::{drop_path, drop_path_backward};
 pub use factorised_reduce::{
     FactorisedReduce, FactorisedReduceGradients, every_second, every_second_backward,
     factorised_reduce, factorised_reduce_backward,
 };
 pub use head::{
     CrossEntropy, LinearGradients, cross_entropy, global_average_pool,
-    global_average_pool_backward, linear, linear_backward,
+    global_average_pool_backward, linear, linear_backward, smoothed_cross_entropy,
 };
 pub use max_pool::{max_pool, max_pool_backward};
 pub use pointwise::{PointwiseGradients, pointwise, pointwise_backward};
 pub use preprocess::{Preprocess, PreprocessGradients, preprocess, preprocess_backward};
 pub use relu::{relu, relu_backward};
 pub use tensor::Tensor4;
+pub use unpadded_pool::{unpadded_average_pool, unpadded_average_pool_backward};
 pub use weighted_sum::{weighted_sum, weighted_sum_backward};
 pub use window::{Tap, Window};

@@ -8,18 +8,16 @@ use super::forward::{MAX_TERMS, Terms, Tile};
 use super::{Image, Worker};
 use crate::depthwise::{Depthwise, DepthwiseWeights};
 use crate::elementwise::{Factor, Masked, Mix, Products};
-use crate::plan::{
-    Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, Stem, View, chunk_rows,
-};
+use crate::plan::{Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, Stem, View, chunk_rows};
 use crate::pointwise::{Pointwise, PointwiseWeights};
 use crate::pool::Pool;
 
 /// Where the gradient of a normalised tensor comes from: `sum_t A_t g_t`, beside `B y + D`.
-struct Upstream<'a> {
-    terms: &'a Terms,
-    norm: &'a Norm,
+pub(super) struct Upstream<'a> {
+    pub(super) terms: &'a Terms,
+    pub(super) norm: &'a Norm,
     /// The tensor before normalisation.
-    y: *const f32,
+    pub(super) y: *const f32,
 }
 
 impl Worker<'_> {
@@ -36,15 +34,17 @@ impl Worker<'_> {
                 let nothing = Factor {
                     y: std::ptr::null(),
                     y_pixel: 0,
+                    sum_g: std::ptr::null_mut(),
                     sum_gy: std::ptr::null_mut(),
                 };
                 let (mut terms, mut len) = ([nothing; MAX_TERMS], 0);
-                for term in &node.terms {
+                for term in node.terms.iter().filter(|term| self.keeps(term, image)) {
                     if term.normalised || self.mode.wanted.op_weights() {
                         let y = self.at(term.y.place, image);
                         terms[len] = Factor {
                             y: y.at,
                             y_pixel: y.pixel,
+                            sum_g: self.own_sum(node, term),
                             sum_gy: self.sum(term.products),
                         };
                         len += 1;
@@ -82,11 +82,8 @@ impl Worker<'_> {
                         norm: Some(first.norm),
                     };
                     self.load_tile(tile, source, image);
-                    let node = &self.plan.nodes[convolution.target.node];
-                    let g = self.at(node.gradient, image);
                     let mut terms = Terms::new();
-                    let scale = node.terms[convolution.target.term].back_vector;
-                    terms.push(g.at, g.pixel, self.vector(scale));
+                    self.push_target(&mut terms, convolution.target, image);
                     let y = self.at(second.y, image);
                     let norm = &self.plan.norms[second.norm];
                     let upstream = Upstream {
@@ -117,6 +114,7 @@ impl Worker<'_> {
                 terms: &[Factor {
                     y,
                     y_pixel: size.channels,
+                    sum_g: std::ptr::null_mut(),
                     sum_gy: self.sum(sums + size.channels),
                 }],
             });
@@ -124,7 +122,17 @@ impl Worker<'_> {
     }
 
     /// Writes or adds image area 1 to `out` where the source is positive.
-    unsafe fn masked(&self, size: Size, source: View, image: usize, out: Image, add: bool) {
+    ///
+    /// # Safety
+    /// All hold an image of this size.
+    pub(super) unsafe fn masked(
+        &self,
+        size: Size,
+        source: View,
+        image: usize,
+        out: Image,
+        add: bool,
+    ) {
         let (a, b) = self.view_coefficients(source);
         // SAFETY: all hold an image of this size.
         unsafe {
@@ -166,13 +174,7 @@ impl Worker<'_> {
                 }
                 let mut terms = Terms::new();
                 for skip in &bank.skips {
-                    let node = &self.plan.nodes[skip.node];
-                    let g = self.at(node.gradient, image);
-                    terms.push(
-                        g.at,
-                        g.pixel,
-                        self.vector(node.terms[skip.term].back_vector),
-                    );
+                    self.push_target(&mut terms, *skip, image);
                 }
                 if !bank.pools.is_empty() {
                     self.bank_pools_back(bank, image);
@@ -250,13 +252,12 @@ impl Worker<'_> {
 
     unsafe fn push_target(&self, terms: &mut Terms, target: crate::plan::Target, image: usize) {
         let node = &self.plan.nodes[target.node];
-        // SAFETY: `image` is this thread's.
-        let g = unsafe { self.at(node.gradient, image) };
-        terms.push(
-            g.at,
-            g.pixel,
-            self.vector(node.terms[target.term].back_vector),
-        );
+        let term = &node.terms[target.term];
+        if self.keeps(term, image) {
+            // SAFETY: `image` is this thread's.
+            let g = unsafe { self.at(node.gradient, image) };
+            terms.push(g.at, g.pixel, self.vector(term.back_vector));
+        }
     }
 
     /// The gradient of the source through its pools, into image area 1.
@@ -297,7 +298,16 @@ impl Worker<'_> {
     }
 
     /// Rows of `dy = sum_t A_t g_t + B y + D` into chunk 1.
-    unsafe fn normalised_rows(&self, upstream: &Upstream<'_>, out: Size, top: usize, rows: usize) {
+    ///
+    /// # Safety
+    /// All tensors and the chunk hold these rows.
+    pub(super) unsafe fn normalised_rows(
+        &self,
+        upstream: &Upstream<'_>,
+        out: Size,
+        top: usize,
+        rows: usize,
+    ) {
         let skip = top * out.width;
         // SAFETY: all tensors hold these rows.
         unsafe {

@@ -95,7 +95,7 @@ impl Worker<'_> {
         for c in 0..node.size.channels {
             let mut shift = 0.0;
             for term in &node.terms {
-                let weight = self.pass.op_weights[term.weight];
+                let weight = self.pass.op_weights[term.weight] * self.kept_scale(term);
                 // SAFETY: this thread's own vectors.
                 unsafe {
                     let (a, b) = match term.y.norm {
@@ -123,13 +123,15 @@ impl Worker<'_> {
     /// A barrier lies between the node's sums and this.
     pub(super) unsafe fn node_coefficients(&self, node: &Node) {
         for term in &node.terms {
-            let weight = f64::from(self.pass.op_weights[term.weight]);
+            let kept = f64::from(self.kept_scale(term));
+            let weight = f64::from(self.pass.op_weights[term.weight]) * kept;
+            let sum_at = self.term_sum(node, term);
             let mut op_weight_gradient = 0.0;
             let norm = term.y.norm.map(|n| &self.plan.norms[n]);
             for c in 0..node.size.channels {
                 // SAFETY: the barrier was the caller's promise; vectors are this thread's own.
                 unsafe {
-                    let sum = self.total(node.sum + c);
+                    let sum = self.total(sum_at + c);
                     let product = self.total(term.products + c);
                     let (a, b) = match norm {
                         Some(norm) => (
@@ -138,7 +140,7 @@ impl Worker<'_> {
                         ),
                         None => (1.0, 0.0),
                     };
-                    op_weight_gradient += f64::from(a) * product + f64::from(b) * sum;
+                    op_weight_gradient += kept * (f64::from(a) * product + f64::from(b) * sum);
                     let through = if term.normalised { f64::from(a) } else { 1.0 };
                     *self.vector(term.back_vector + c) = (weight * through) as f32;
                     if let (Some(norm), true) = (norm, term.normalised && !term.shared) {
@@ -167,10 +169,11 @@ impl Worker<'_> {
                 for target in &pool.targets {
                     let node = &self.plan.nodes[target.node];
                     let term = &node.terms[target.term];
-                    let weight = f64::from(self.pass.op_weights[term.weight]);
+                    let weight = self.pass.op_weights[term.weight] * self.kept_scale(term);
+                    let weight = f64::from(weight);
                     // SAFETY: the barrier was the caller's promise.
                     unsafe {
-                        sum += weight * self.total(node.sum + c);
+                        sum += weight * self.total(self.term_sum(node, term) + c);
                         product += weight * self.total(term.products + c);
                     }
                 }

@@ -166,6 +166,7 @@ mod tests {
     };
     use crate::layout::ParameterKind;
     use crate::plan::Plan;
+    use crate::regularisation::Regularisation;
     use crate::table::Level;
 
     /// Numbers between -1 and 1 without an order.
@@ -194,6 +195,7 @@ mod tests {
             pixels: &source,
             parameters: &parameters,
             op_weights: &op_weights,
+            regularisation: Regularisation::default(),
         };
         engine.forward(pass);
         let gradient = numbers(batch * doors.result.len());

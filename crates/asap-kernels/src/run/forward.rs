@@ -467,7 +467,10 @@ impl Worker<'_> {
     }
 
     /// Adds to the moments of a normalisation; only training reads them.
-    unsafe fn moments(&self, norm: &Norm, y: *const f32, pixels: usize) {
+    ///
+    /// # Safety
+    /// `y` holds `pixels` pixels.
+    pub(super) unsafe fn moments(&self, norm: &Norm, y: *const f32, pixels: usize) {
         if self.mode.train {
             let sums = self.sum(norm.moments);
             let job = Moments {
@@ -491,14 +494,14 @@ impl Worker<'_> {
             self.node_scales(node);
             for image in self.images.clone() {
                 let mut terms = Terms::new();
-                for term in &node.terms {
+                for term in node.terms.iter().filter(|term| self.keeps(term, image)) {
                     let y = self.at(term.y.place, image);
                     terms.push(y.at, y.pixel, self.vector(term.scale_vector));
                 }
                 let out = self.at(node.value, image);
                 (self.table(node.size.channels).mix)(&Mix {
                     terms: terms.as_slice(),
-                    shift: self.vector(node.shift_vector),
+                    shift: self.node_shift(node, image),
                     out: out.at,
                     out_pixel: out.pixel,
                     pixels: node.size.pixels(),

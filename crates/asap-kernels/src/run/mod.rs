@@ -4,11 +4,16 @@
 //! computed by every thread for itself, from the threads' partial sums in a fixed order. So results are the same bit
 //! for bit for the same number of threads, and nobody waits for one thread's serial part.
 
+mod auxiliary;
 mod backward;
 mod coefficients;
 mod doors;
+mod drop_path;
 mod forward;
 mod head;
+mod pass;
+
+pub use pass::{Outcome, Pass};
 
 use std::ops::Range;
 
@@ -36,26 +41,6 @@ impl Wanted {
     pub(crate) fn op_weights(self) -> bool {
         self != Self::Weights
     }
-}
-
-/// What a pass reads.
-#[derive(Clone, Copy, Debug)]
-pub struct Pass<'a> {
-    /// `[N, H, W, C]`, contiguous.
-    pub pixels: &'a [f32],
-    /// The slab of parameters.
-    pub parameters: &'a [f32],
-    /// One per operation, see [`crate::Connection`].
-    pub op_weights: &'a [f32],
-}
-
-/// What a step found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome {
-    /// Mean cross-entropy.
-    pub loss: f64,
-    /// Images whose largest logit is their label's.
-    pub correct: usize,
 }
 
 /// Everything that a step writes to.
@@ -143,84 +128,6 @@ impl Engine {
         &self.buffers.op_weight_gradients
     }
 
-    /// One forward and backward pass in training mode. Weight gradients are written to `gradients`.
-    ///
-    /// # Errors
-    /// If an array's length, the batch or a label does not fit the plan; nothing is written then.
-    pub fn step(
-        &mut self,
-        pass: Pass<'_>,
-        labels: &[u32],
-        statistics: &mut [f32],
-        gradients: &mut [f32],
-        wanted: Wanted,
-    ) -> Result<Outcome, Error> {
-        let images = self.check(&pass, statistics)?;
-        let classes = self.plan.head().classes;
-        expect_len("labels", images, labels.len())?;
-        expect_len("gradients", self.plan.slab_len, gradients.len())?;
-        if let Some((image, &label)) = labels
-            .iter()
-            .enumerate()
-            .find(|(_, l)| **l as usize >= classes)
-        {
-            return Err(Error::Label {
-                image,
-                label,
-                classes,
-            });
-        }
-        let mode = Mode {
-            train: true,
-            wanted,
-            part: Part::Whole,
-        };
-        let writes = Writes {
-            statistics,
-            gradients,
-        };
-        self.run(pass, labels, writes, images, mode);
-        let loss = self.buffers.results.iter().map(|r| r[0]).sum::<f64>() / images as f64;
-        let correct = self.buffers.results.iter().map(|r| r[1]).sum::<f64>() as usize;
-        Ok(Outcome { loss, correct })
-    }
-
-    /// Logits `[N, classes]` in eval mode: normalisations use the running statistics.
-    ///
-    /// # Errors
-    /// If an array's length or the batch does not fit the plan.
-    pub fn logits(&mut self, pass: Pass<'_>, statistics: &[f32]) -> Result<&[f32], Error> {
-        let images = self.check(&pass, statistics)?;
-        let mode = Mode {
-            train: false,
-            wanted: Wanted::OpWeights,
-            part: Part::Forward,
-        };
-        let writes = Writes {
-            statistics: &mut statistics.to_vec(),
-            gradients: &mut [],
-        };
-        self.run(pass, &[], writes, images, mode);
-        Ok(&self.buffers.outputs[..images * self.plan.head().classes])
-    }
-
-    fn check(&self, pass: &Pass<'_>, statistics: &[f32]) -> Result<usize, Error> {
-        let stem = self.plan.stem();
-        let image = stem.size.pixels() * stem.image_channels;
-        let images = pass.pixels.len() / image;
-        if images == 0 || images > self.plan.batch {
-            return Err(Error::Batch {
-                batch: self.plan.batch,
-                found: images,
-            });
-        }
-        expect_len("pixels", images * image, pass.pixels.len())?;
-        expect_len("parameters", self.plan.slab_len, pass.parameters.len())?;
-        expect_len("statistics", self.plan.statistics_len, statistics.len())?;
-        expect_len("op weights", self.plan.op_weights, pass.op_weights.len())?;
-        Ok(images)
-    }
-
     fn run(
         &mut self,
         pass: Pass<'_>,
@@ -281,18 +188,6 @@ impl Engine {
             };
             worker.run();
         });
-    }
-}
-
-fn expect_len(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(Error::Length {
-            what,
-            expected,
-            found,
-        })
     }
 }
 
@@ -419,21 +314,17 @@ impl Worker<'_> {
                 Task::BankSecond(b) => self.bank_second(&plan.banks[*b]),
                 Task::Node(n) => self.node(&plan.nodes[*n]),
                 Task::Head => self.head(plan.head()),
+                Task::Auxiliary(task) => self.auxiliary(plan.auxiliary(), *task),
                 Task::Clear(place, size) => self.clear(*place, *size),
                 Task::NodeSums(n) => self.node_sums(&plan.nodes[*n]),
                 Task::NodeCoefficients(n) => self.node_coefficients(&plan.nodes[*n]),
                 Task::PoolCoefficients(b) => self.pool_coefficients(&plan.banks[*b]),
                 Task::BankSecondBack(b) => self.bank_second_back(&plan.banks[*b]),
                 Task::InnerCoefficients(b) => self.inner_coefficients(&plan.banks[*b]),
+                Task::SourceCoefficients { norm, sums } => self.source_coefficients(*norm, *sums),
                 Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b]),
-                Task::InputCoefficients(i) => {
-                    self.source_coefficients(plan.inputs[*i].norm, plan.inputs[*i].sums)
-                }
                 Task::InputBack(i) => self.input_back(&plan.inputs[*i]),
                 Task::StemSums => self.stem_sums(plan.stem()),
-                Task::StemCoefficients => {
-                    self.source_coefficients(plan.stem().norm, plan.stem().sums)
-                }
                 Task::StemBack => self.stem_back(plan.stem()),
                 Task::Source => self.fill_source(plan.doors()),
                 Task::Result => self.hand_out_result(plan.doors()),

@@ -2,13 +2,15 @@
 //! ever move them.
 
 use asap_kernels::{
-    CellSpec, Connection, Engine, Level, ParameterKind, Pass, Plan, PlanBuilder, Wanted, padded,
+    AuxiliaryForm, CellSpec, Connection, Engine, Level, ParameterKind, Pass, Plan, PlanBuilder,
+    Regularisation, Wanted, padded,
 };
 
 use crate::case::OPERATIONS;
 use crate::random::Random;
 
-/// A normal, a reduction and a normal cell with every operation on every edge; no number of channels is a multiple of 8.
+/// A normal, a reduction and a normal cell with every operation on every edge; no number of channels is a multiple of 8. An auxiliary
+/// head reads the last one.
 fn plan(channels: usize, batch: usize) -> Plan {
     let edges = (2..6).flat_map(|to| (0..to).map(move |from| (from, to)));
     let connections: Vec<Connection> = edges
@@ -21,7 +23,7 @@ fn plan(channels: usize, batch: usize) -> Plan {
             weight,
         })
         .collect();
-    let mut builder = PlanBuilder::new(batch, connections.len(), [5, 7, 3], 3 * channels);
+    let mut builder = PlanBuilder::new(batch, connections.len(), [15, 17, 3], 3 * channels);
     for (index, (stride, reduce_first_input)) in
         [(1, false), (2, false), (1, true)].into_iter().enumerate()
     {
@@ -35,6 +37,7 @@ fn plan(channels: usize, batch: usize) -> Plan {
             connections: &connections,
         });
     }
+    builder.auxiliary(AuxiliaryForm::Cifar);
     builder.finish(3)
 }
 
@@ -58,7 +61,7 @@ fn padding_stays_zero_in_gradients_and_statistics() {
             }
         }
         let pixels: Vec<f32> = random
-            .values(batch * 5 * 7 * 3, 1.0)
+            .values(batch * 15 * 17 * 3, 1.0)
             .iter()
             .map(|&v| v as f32)
             .collect();
@@ -71,6 +74,7 @@ fn padding_stays_zero_in_gradients_and_statistics() {
                 pixels: &pixels,
                 parameters: &parameters,
                 op_weights: &op_weights,
+                regularisation: Regularisation::default(),
             };
             engine
                 .step(pass, &labels, &mut statistics, &mut gradients, Wanted::Both)

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use asap_genotype::{CellKind, Edge, OpWeights, Topology};
-use asap_space::{Execution, Images, Level, NamedTensor, Network, NetworkConfig, Wanted};
+use asap_space::{
+    Execution, Images, Level, NamedTensor, Network, NetworkConfig, Regularisation, StepOutcome,
+    Wanted,
+};
 
 use super::network::{Outcome, ReferenceNetwork};
 use super::random::Random;
@@ -41,6 +44,7 @@ pub(crate) struct Case {
     /// Images in the batch, as many as `execution.batch` or fewer.
     pub(crate) images: usize,
     pub(crate) draw: Draw,
+    pub(crate) regularisation: Regularisation,
 }
 
 /// How so many pixels are drawn.
@@ -53,6 +57,7 @@ pub(crate) struct Ready {
     pixels: Vec<f32>,
     labels: Vec<u32>,
     op_weights: OpWeights,
+    regularisation: Regularisation,
     expected: Outcome,
 }
 
@@ -76,10 +81,10 @@ impl Case {
         let mut tensors = network.tensors();
         randomise(&mut tensors, &mut Random(11));
         network.load_tensors(&tensors).unwrap();
-        Ready::new(network, self.images, self.draw)
+        Ready::regularised(network, self.images, self.draw, self.regularisation)
     }
 
-    fn network(&self, level: Level) -> Network {
+    pub(crate) fn network(&self, level: Level) -> Network {
         let (config, topology) = (self.config.clone(), self.topology.clone());
         Network::with_level(config, topology, self.execution, 7, level).unwrap()
     }
@@ -88,6 +93,15 @@ impl Case {
 impl Ready {
     /// A network as it stands, with a batch of so many images.
     pub(crate) fn new(network: Network, images: usize, draw: Draw) -> Self {
+        Self::regularised(network, images, draw, Regularisation::default())
+    }
+
+    fn regularised(
+        network: Network,
+        images: usize,
+        draw: Draw,
+        regularisation: Regularisation,
+    ) -> Self {
         let (config, topology) = (network.config(), network.topology());
         let mut random = Random(13);
         let op_weights = if topology.is_discrete() {
@@ -100,15 +114,16 @@ impl Ready {
         let values = images * config.height * config.width * config.image_channels;
         let pixels = std::iter::repeat_with(|| draw(&mut random, values))
             .take(100)
-            .find(|pixels| reference.margin(pixels, &op_weights) > MARGIN)
+            .find(|pixels| reference.margin(pixels, &op_weights, regularisation) > MARGIN)
             .expect("one batch in 100 keeps its distance from kinks");
-        let expected = reference.step(&pixels, &labels, &op_weights);
+        let expected = reference.step(&pixels, &labels, &op_weights, regularisation);
         Self {
             network,
             level: Level::detect(),
             pixels,
             labels,
             op_weights,
+            regularisation,
             expected,
         }
     }
@@ -124,11 +139,7 @@ impl Ready {
 
     /// One step, which must find the expected loss.
     pub(crate) fn step(&mut self, wanted: Wanted) {
-        let images = Images {
-            pixels: &self.pixels,
-            labels: &self.labels,
-        };
-        let found = self.network.step(images, &self.op_weights, wanted).unwrap();
+        let found = self.try_step(wanted).unwrap();
         let expected = &self.expected;
         assert!(
             (found.loss - expected.loss).abs() <= LOSS,
@@ -138,6 +149,32 @@ impl Ready {
             expected.loss
         );
         assert_eq!(found.correct, expected.correct);
+    }
+
+    /// The loss of a weight step.
+    pub(crate) fn loss(&mut self, regularisation: Regularisation) -> f64 {
+        self.regularisation = regularisation;
+        self.try_step(Wanted::Weights).unwrap().loss
+    }
+
+    /// Logits of the batch.
+    pub(crate) fn logits(&mut self) -> Vec<f32> {
+        self.network.logits(&self.pixels, &self.op_weights).unwrap()
+    }
+
+    /// Why a weight step is refused.
+    pub(crate) fn refusal(&mut self, regularisation: Regularisation) -> String {
+        self.regularisation = regularisation;
+        self.try_step(Wanted::Weights).unwrap_err().to_string()
+    }
+
+    fn try_step(&mut self, wanted: Wanted) -> asap_space::Result<StepOutcome> {
+        let images = Images {
+            pixels: &self.pixels,
+            labels: &self.labels,
+        };
+        self.network
+            .step_with(images, &self.op_weights, wanted, self.regularisation)
     }
 
     pub(crate) fn assert_gradients_agree(&self) {

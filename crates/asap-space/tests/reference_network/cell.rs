@@ -13,6 +13,8 @@ pub(crate) struct Place<'a> {
     pub(crate) topology: &'a CellTopology,
     /// By edge index, aligned with the topology.
     pub(crate) op_weights: &'a [Vec<f64>],
+    /// Number of the cell's first op weight among all of the network.
+    pub(crate) first_weight: usize,
     pub(crate) channels: usize,
     pub(crate) after_reduction: bool,
     pub(crate) form: Form,
@@ -39,6 +41,7 @@ impl<'a> Cell<'a> {
             .map(|path| path.as_ref().map(|path| path.output.clone()))
             .collect();
         let mut edges = Vec::new();
+        let mut weight = place.first_weight;
         for node in 2..NODES {
             let mut value = Tensor4::zeros(shape);
             for edge in Edge::incoming(node) {
@@ -46,10 +49,13 @@ impl<'a> Cell<'a> {
                     .topology
                     .alive(edge)
                     .iter()
-                    .map(|operation| {
-                        apply(pass, &place, edge, *operation, states[edge.from()].as_ref())
+                    .zip(weight..)
+                    .map(|(operation, weight)| {
+                        let source = states[edge.from()].as_ref();
+                        apply(pass, &place, edge, *operation, weight, source)
                     })
                     .collect();
+                weight += paths.len();
                 for (path, weight) in paths.iter().zip(&place.op_weights[edge.index()]) {
                     if let Some(path) = path {
                         value = value.plus(&weighted_sum(&[&path.output], &[*weight]));
@@ -151,6 +157,7 @@ fn apply(
     place: &Place<'_>,
     edge: Edge,
     operation: Operation,
+    weight: usize,
     source: Option<&Tensor4>,
 ) -> Option<Path> {
     if operation == Operation::None {
@@ -182,7 +189,7 @@ fn apply(
                 Form::Final => pooled,
             }
         }
-        Operation::SkipConnect if stride == 1 => path,
+        Operation::SkipConnect if stride == 1 => return Some(path),
         Operation::SkipConnect => path
             .relu(pass)
             .halves(pass, &name)
@@ -192,7 +199,7 @@ fn apply(
         Operation::DilConv3x3 => chain(path, pass, &name, "", window(3, stride, 2)),
         Operation::DilConv5x5 => chain(path, pass, &name, "", window(5, stride, 2)),
     };
-    Some(path)
+    Some(path.drop_path(pass, cell, weight))
 }
 
 fn sep_conv(path: Path, pass: &mut Pass<'_>, name: &str, window: Window) -> Path {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use asap_genotype::{CellKind, Genotype, OpSet, OpWeights, Topology};
-use asap_space::{Form, NamedTensor, NetworkConfig, Wanted};
+use asap_space::{Form, NamedTensor, NetworkConfig, Regularisation, StemForm, Wanted};
 
 use super::agreement::assert_near;
 use super::golden_file::Golden;
@@ -57,6 +57,8 @@ fn supernet() -> Golden {
         height: 11,
         width: 11,
         form: Form::Search,
+        stem: StemForm::Cifar,
+        auxiliary: false,
     };
     let mut golden = Golden::read("supernet", config, Topology::full(&OpSet::darts7()));
     for kind in CellKind::ALL {
@@ -75,6 +77,8 @@ fn final_network() -> Golden {
         height: 10,
         width: 10,
         form: Form::Final,
+        stem: StemForm::Cifar,
+        auxiliary: false,
     };
     let genotype = Genotype::named("DARTS_V2").unwrap();
     Golden::read("final", config, Topology::from_genotype(genotype))
@@ -85,7 +89,13 @@ impl Golden {
         // Evaluation needs the running statistics: those of the network's names at their start.
         let mut tensors = self.network(1).tensors();
         let plain = ReferenceNetwork::new(&self.config, &self.topology, &tensors);
-        let outcome = plain.step(self.values("pixels"), &self.labels, &self.op_weights);
+        let pixels = self.values("pixels");
+        let outcome = plain.step(
+            pixels,
+            &self.labels,
+            &self.op_weights,
+            Regularisation::default(),
+        );
         assert_near("loss", &[outcome.loss as f32], &self.wide("loss"), PLAIN);
         for (name, golden) in self.group("gradient") {
             assert_near(name, &golden.values, &outcome.gradients[name], PLAIN);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use asap_genotype::{CellKind, OpWeights, Topology};
-use asap_kernels::reference::{Tensor4, Window, cross_entropy};
-use asap_space::{NamedTensor, NetworkConfig};
+use asap_kernels::reference::{Tensor4, Window, smoothed_cross_entropy};
+use asap_space::{NamedTensor, NetworkConfig, Regularisation, StemForm};
 
 use super::cell::{Cell, Place};
 use super::path::{Gradients, Mode, Pass, Path};
@@ -31,6 +31,8 @@ struct Forward<'a> {
     stem: Path,
     cells: Vec<Cell<'a>>,
     head: Path,
+    /// In training, if the network has such a head.
+    auxiliary: Option<Path>,
 }
 
 impl<'a> ReferenceNetwork<'a> {
@@ -52,29 +54,49 @@ impl<'a> ReferenceNetwork<'a> {
     }
 
     /// How near a training step comes to a kink: see `Pass::margin`.
-    pub(crate) fn margin(&self, pixels: &[f32], op_weights: &OpWeights) -> f64 {
-        let mut pass = Pass::new(&self.tensors, Mode::Training);
+    pub(crate) fn margin(
+        &self,
+        pixels: &[f32],
+        op_weights: &OpWeights,
+        regularisation: Regularisation,
+    ) -> f64 {
+        let mut pass = Pass::new(&self.tensors, Mode::Training, regularisation);
         self.forward(&mut pass, pixels, op_weights);
         pass.margin
     }
 
     /// Logits under the running statistics, row by row.
     pub(crate) fn evaluate(&self, pixels: &[f32], op_weights: &OpWeights) -> Vec<f64> {
-        let mut pass = Pass::new(&self.tensors, Mode::Evaluation);
+        let mut pass = Pass::new(&self.tensors, Mode::Evaluation, Regularisation::default());
         self.forward(&mut pass, pixels, op_weights)
             .head
             .output
             .values
     }
 
-    pub(crate) fn step(&self, pixels: &[f32], labels: &[u32], op_weights: &OpWeights) -> Outcome {
-        let mut pass = Pass::new(&self.tensors, Mode::Training);
+    pub(crate) fn step(
+        &self,
+        pixels: &[f32],
+        labels: &[u32],
+        op_weights: &OpWeights,
+        regularisation: Regularisation,
+    ) -> Outcome {
+        let mut pass = Pass::new(&self.tensors, Mode::Training, regularisation);
         let forward = self.forward(&mut pass, pixels, op_weights);
         let logits = &forward.head.output;
-        let entropy = cross_entropy(logits, labels);
-        let (gradients, op_weight_gradients) = self.backward(&forward, &entropy.gradient);
+        let smoothing = f64::from(regularisation.label_smoothing);
+        let entropy = smoothed_cross_entropy(logits, labels, smoothing);
+        let mut loss = entropy.loss;
+        let weight = f64::from(regularisation.auxiliary_weight);
+        let in_auxiliary = forward.auxiliary.as_ref().map(|head| {
+            let entropy = smoothed_cross_entropy(&head.output, labels, smoothing);
+            loss += weight * entropy.loss;
+            entropy.gradient.map(|value| weight * value)
+        });
+        let (gradients, op_weight_gradients) =
+            self.backward(&forward, &entropy.gradient, in_auxiliary.as_ref());
         Outcome {
-            loss: entropy.loss,
+            loss,
             correct: count_correct(logits, labels),
             gradients,
             op_weight_gradients,
@@ -123,6 +145,10 @@ impl<'a> ReferenceNetwork<'a> {
                 kind,
                 topology: self.topology.cell(kind),
                 op_weights: op_weights.cell(kind),
+                first_weight: match kind {
+                    CellKind::Normal => 0,
+                    CellKind::Reduction => self.topology.cell(CellKind::Normal).operations_alive(),
+                },
                 channels,
                 after_reduction: index > 0 && self.kind(index - 1) == CellKind::Reduction,
                 form: self.config.form,
@@ -134,10 +160,27 @@ impl<'a> ReferenceNetwork<'a> {
         let head = Path::from(last)
             .global_average_pool()
             .linear(pass, "classifier");
-        Forward { stem, cells, head }
+        let read = &cells[self.auxiliary_cell()].output;
+        let auxiliary = (self.config.auxiliary && pass.mode == Mode::Training)
+            .then(|| auxiliary(pass, read, self.config.stem));
+        Forward {
+            stem,
+            cells,
+            head,
+            auxiliary,
+        }
     }
 
-    fn backward(&self, forward: &Forward<'_>, gradient: &Tensor4) -> (Gradients, OpWeights) {
+    fn auxiliary_cell(&self) -> usize {
+        2 * self.config.cells / 3
+    }
+
+    fn backward(
+        &self,
+        forward: &Forward<'_>,
+        gradient: &Tensor4,
+        in_auxiliary: Option<&Tensor4>,
+    ) -> (Gradients, OpWeights) {
         let mut gradients = Gradients::new();
         let mut op_weight_gradients = OpWeights::zeros(self.topology);
         let stem = &forward.stem.output;
@@ -151,6 +194,10 @@ impl<'a> ReferenceNetwork<'a> {
         );
         let cells = forward.cells.len();
         in_outputs[cells] = forward.head.backward(gradient, &mut gradients);
+        if let (Some(head), Some(gradient)) = (&forward.auxiliary, in_auxiliary) {
+            let read = self.auxiliary_cell() + 1;
+            in_outputs[read] = in_outputs[read].plus(&head.backward(gradient, &mut gradients));
+        }
         for (index, cell) in forward.cells.iter().enumerate().rev() {
             let [before_last, last] = cell.backward(
                 &in_outputs[index + 1],
@@ -180,6 +227,33 @@ impl<'a> ReferenceNetwork<'a> {
 fn sources<'a>(stem: &'a Tensor4, cells: &'a [Cell<'_>], index: usize) -> [&'a Tensor4; 2] {
     let output = |back: usize| index.checked_sub(back).map_or(stem, |i| &cells[i].output);
     [output(2), output(1)]
+}
+
+/// The head that reads the cell at 2/3 of the depth; no padding anywhere.
+fn auxiliary(pass: &mut Pass<'_>, read: &Tensor4, stem: StemForm) -> Path {
+    let window = Window {
+        kernel: 2,
+        stride: 1,
+        dilation: 1,
+    };
+    let stride = match stem {
+        StemForm::Cifar => 3,
+        StemForm::ImageNet => 2,
+    };
+    let path = Path::from(read)
+        .relu(pass)
+        .unpadded_average_pool(stride)
+        .pointwise(pass, "auxiliary.conv1")
+        .norm(pass, "auxiliary.norm1")
+        .relu(pass)
+        .dense(pass, "auxiliary.conv2", window);
+    let path = match stem {
+        StemForm::Cifar => path.norm(pass, "auxiliary.norm2"),
+        StemForm::ImageNet => path,
+    };
+    path.relu(pass)
+        .global_average_pool()
+        .linear(pass, "auxiliary.classifier")
 }
 
 fn count_correct(logits: &Tensor4, labels: &[u32]) -> usize {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use asap_kernels::reference::{self, Affine, Statistics, Tensor4, Window};
+use asap_space::Regularisation;
 
 /// The gradients of the loss in the parameters, by name.
 pub(crate) type Gradients = BTreeMap<String, Vec<f64>>;
@@ -23,14 +24,21 @@ pub(crate) struct Pass<'a> {
     pub(crate) mode: Mode,
     /// The running statistics after this pass, by name: `training` only.
     pub(crate) running: BTreeMap<String, Vec<f64>>,
+    /// Of a training step.
+    pub(crate) regularisation: Regularisation,
     /// How near the pass came to a kink: the smallest `|x|` before a ReLU and the smallest lead in a max
     /// pool. Exact zeros and ties do not count: they are decided by rule, alike in every precision.
     pub(crate) margin: f64,
 }
 
 impl<'a> Pass<'a> {
-    pub(crate) fn new(tensors: &'a BTreeMap<String, Vec<f64>>, mode: Mode) -> Self {
+    pub(crate) fn new(
+        tensors: &'a BTreeMap<String, Vec<f64>>,
+        mode: Mode,
+        regularisation: Regularisation,
+    ) -> Self {
         Self {
+            regularisation,
             tensors,
             mode,
             running: BTreeMap::new(),
@@ -206,11 +214,33 @@ impl Path {
         })
     }
 
+    pub(crate) fn unpadded_average_pool(self, stride: usize) -> Self {
+        let shape = self.output.shape();
+        let output = reference::unpadded_average_pool(&self.output, stride);
+        self.then(output, move |gradient, _| {
+            reference::unpadded_average_pool_backward(shape, stride, gradient)
+        })
+    }
+
     pub(crate) fn global_average_pool(self) -> Self {
         let shape = self.output.shape();
         let output = reference::global_average_pool(&self.output);
         self.then(output, move |gradient, _| {
             reference::global_average_pool_backward(shape, gradient)
+        })
+    }
+
+    /// What a training step loses of the output of an operation on its way to a node.
+    pub(crate) fn drop_path(self, pass: &Pass<'_>, cell: usize, weight: usize) -> Self {
+        if pass.mode == Mode::Evaluation {
+            return self;
+        }
+        let scales: Vec<f64> = (0..self.output.n)
+            .map(|image| f64::from(pass.regularisation.path_scale(image, cell, weight)))
+            .collect();
+        let output = reference::drop_path(&self.output, &scales);
+        self.then(output, move |gradient, _| {
+            reference::drop_path_backward(&scales, gradient)
         })
     }
 
