@@ -10,7 +10,7 @@ use crate::depthwise::Taps;
 use crate::layout::ParameterKind;
 use crate::pool::PoolKind;
 pub(crate) use auxiliary::{AUXILIARY_POOL, AUXILIARY_ROWS, Auxiliary, AuxiliaryTask, Stage};
-pub(crate) use ends::{Classifier, Head, Stem};
+pub(crate) use ends::{Classifier, Door, Doors, Head, Stem};
 
 /// A parameter by name, and where it lies in the slab.
 #[derive(Clone, Debug)]
@@ -250,34 +250,16 @@ impl Input {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum InputKernel {
-    Pointwise { kernel: usize, transposed: usize },
+    Pointwise {
+        kernel: usize,
+        transposed: usize,
+    },
     Reduce(Reduce),
-}
-
-/// A tensor of others, `[N, C, H, W]` outside, and its gradient.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Door {
-    pub(crate) tensor: View,
-    pub(crate) gradient: Place,
-    pub(crate) size: Size,
-    /// Without padding.
-    pub(crate) channels: usize,
-}
-
-impl Door {
-    /// Values of an image outside.
-    pub(crate) fn len(self) -> usize {
-        self.size.pixels() * self.channels
-    }
-}
-
-/// What stands in the place of stem and head in the plan of a single operation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Doors {
-    pub(crate) source: Door,
-    pub(crate) result: Door,
-    /// Sums `[g, g y]` that the result's own normalisation needs.
-    pub(crate) result_sums: Option<usize>,
+    /// 3x3 with stride 2.
+    Dense {
+        kernel: usize,
+        transposed: usize,
+    },
 }
 
 /// What every thread does next, on its own images unless said otherwise.
@@ -311,6 +293,8 @@ pub(crate) enum Task {
     },
     BankFirstBack(usize),
     InputBack(usize),
+    /// Sums `[g, g y]` of an input whose output has several readers.
+    InputSums(usize),
     StemSums,
     StemBack,
     /// From what is given to the source.

@@ -29,7 +29,7 @@ pub enum StemForm {
 /// Size of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkConfig {
-    /// Channels of the first cell's nodes, at least 1; the stem has three times as many, every reduction doubles them.
+    /// Channels of the first cell's nodes, at least 1, with the stem of ImageNet 2; every reduction doubles them.
     pub channels: usize,
     /// Cells, at least 3; those at 1/3 and 2/3 are reductions.
     pub cells: usize,
@@ -37,9 +37,9 @@ pub struct NetworkConfig {
     pub classes: usize,
     /// Channels of the images, at least 1.
     pub image_channels: usize,
-    /// Height of the images in pixels, at least 4: two reductions leave one row.
+    /// Height of the images in pixels, at least 4, with the stem of ImageNet 32: the reductions leave one row.
     pub height: usize,
-    /// Width of the images in pixels, at least 4.
+    /// Width of the images in pixels, as many at least.
     pub width: usize,
     /// Search or final form.
     pub form: Form,
@@ -60,13 +60,17 @@ impl NetworkConfig {
     /// # Errors
     /// If a number is under its least.
     pub(crate) fn check(&self) -> Result<()> {
+        let (channels, side) = match self.stem {
+            StemForm::Cifar => ((1, "1 or more"), (4, "4 pixels or more")),
+            StemForm::ImageNet => ((2, "2 or more"), (32, "32 pixels or more")),
+        };
         let least = [
-            ("channels", self.channels, 1, "1 or more"),
+            ("channels", self.channels, channels.0, channels.1),
             ("cells", self.cells, 3, "3 or more"),
             ("classes", self.classes, 2, "2 or more"),
             ("image channels", self.image_channels, 1, "1 or more"),
-            ("height", self.height, 4, "4 pixels or more"),
-            ("width", self.width, 4, "4 pixels or more"),
+            ("height", self.height, side.0, side.1),
+            ("width", self.width, side.0, side.1),
         ];
         match least.into_iter().find(|(_, found, least, _)| found < least) {
             Some((field, found, _, expected)) => Err(Error::Config {

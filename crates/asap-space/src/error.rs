@@ -16,9 +16,6 @@ pub enum Error {
         /// What it was given.
         found: usize,
     },
-    /// A part of networks that is not there yet.
-    #[error("the stem of ImageNet: not supported")]
-    Unsupported,
     /// Op weights that belong to another topology.
     #[error("op weights: expected one for each of the {alive} operations alive, edge by edge")]
     OpWeights {

@@ -19,15 +19,17 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             found: 0,
         });
     }
-    if config.stem == StemForm::ImageNet {
-        return Err(Error::Unsupported);
-    }
     let normal = connections(topology, CellKind::Normal, 0);
     let first = alive(topology, CellKind::Normal);
     let reduction = connections(topology, CellKind::Reduction, first);
     let op_weights = first + alive(topology, CellKind::Reduction);
     let image = [config.height, config.width, config.image_channels];
-    let mut builder = PlanBuilder::new(batch, op_weights, image, 3 * config.channels);
+    let mut builder = match config.stem {
+        StemForm::Cifar => PlanBuilder::new(batch, op_weights, image, 3 * config.channels),
+        StemForm::ImageNet => {
+            PlanBuilder::with_image_stem(batch, op_weights, image, config.channels)
+        }
+    };
     let mut channels = config.channels;
     let affine = config.form == Form::Final;
     for index in 0..config.cells {
@@ -39,7 +41,11 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             name: format!("cells.{index}"),
             channels,
             stride: if reduces { 2 } else { 1 },
-            reduce_first_input: index > 0 && config.is_reduction(index - 1),
+            reduce_first_input: match index {
+                // The two convolutions that the first cell reads are one reduction apart.
+                0 => config.stem == StemForm::ImageNet,
+                _ => config.is_reduction(index - 1),
+            },
             affine,
             normalise_pools: !affine,
             connections: if reduces { &reduction } else { &normal },

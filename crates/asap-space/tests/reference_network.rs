@@ -193,6 +193,68 @@ fn networks_with_an_auxiliary_head_agree() {
 }
 
 #[test]
+fn networks_with_the_stem_of_imagenet_agree() {
+    for (genotype, channels, cells, [height, width], threads) in [
+        ("ASAP", 2, 3, [32, 32], 1),
+        ("DARTS_V2", 5, 4, [37, 51], 2),
+        ("XNAS", 9, 5, [42, 34], 3),
+    ] {
+        let mut case = case(channels, cells, height, published(genotype));
+        case.config.form = Form::Final;
+        case.config.stem = StemForm::ImageNet;
+        case.config.width = width;
+        case.execution = Execution { batch: 6, threads };
+        case.images = 5;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn a_supernet_with_the_stem_of_imagenet_agrees() {
+    let mut case = case(4, 3, 35, Topology::full(&OpSet::darts7()));
+    case.config.stem = StemForm::ImageNet;
+    case.execution.batch = 6;
+    case.images = 6;
+    case.assert_agrees();
+}
+
+#[test]
+fn a_first_cell_that_reads_one_convolution_of_the_stem_agrees() {
+    for unread in [0, 1] {
+        let mut topology = Topology::full(&OpSet::darts7());
+        for kind in CellKind::ALL {
+            for edge in Edge::all().filter(|edge| edge.from() == unread) {
+                topology.cell_mut(kind).remove_edge(edge).unwrap();
+            }
+        }
+        let mut case = case(3, 3, 33, topology);
+        case.config.stem = StemForm::ImageNet;
+        case.images = 4;
+        case.assert_agrees();
+    }
+}
+
+#[test]
+fn the_auxiliary_head_of_imagenet_agrees() {
+    let mut case = with_auxiliary(case(2, 3, 193, published("ASAP")));
+    case.config.form = Form::Final;
+    case.config.stem = StemForm::ImageNet;
+    case.images = 3;
+    case.assert_agrees();
+}
+
+#[test]
+fn images_too_small_for_the_stem_of_imagenet_are_refused() {
+    let mut config = case(4, 3, 31, published("ASAP")).config;
+    config.stem = StemForm::ImageNet;
+    let error = parameter_count(&config, &published("ASAP")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "height: expected 32 pixels or more, found 31"
+    );
+}
+
+#[test]
 fn a_supernet_with_everything_against_overfitting_agrees() {
     let mut case = with_auxiliary(case(1, 3, 32, Topology::full(&OpSet::darts7())));
     case.regularisation = Regularisation {

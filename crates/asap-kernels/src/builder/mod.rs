@@ -7,6 +7,7 @@ mod auxiliary;
 mod operation;
 mod parts;
 mod spec;
+mod stem;
 mod tasks;
 
 pub use auxiliary::AuxiliaryForm;
@@ -14,8 +15,8 @@ pub use spec::{CellOperation, CellSpec, Connection};
 
 pub(crate) use operation::{CellInputSpec, OperationSpec, cell_input_plan, operation_plan};
 
-use crate::layout::{ParameterKind, padded};
-use crate::plan::{Bank, Head, Place, Plan, Size, Stem, Task, View};
+use crate::layout::padded;
+use crate::plan::{Bank, Head, Place, Plan, Size, Task, View};
 use parts::{BankForm, InputForm, Term};
 
 /// Something a cell reads: the stem or an earlier cell.
@@ -46,6 +47,8 @@ pub struct PlanBuilder {
     cells: Vec<CellRecord>,
     input_gradients: [usize; 2],
     concat_gradients: [usize; 3],
+    /// Inputs that are the stem's later convolutions.
+    stem_stages: Vec<usize>,
     /// The source that an auxiliary head reads.
     auxiliary: Option<(usize, AuxiliaryForm)>,
 }
@@ -64,56 +67,12 @@ impl PlanBuilder {
             cells: Vec::new(),
             input_gradients: [0; 2],
             concat_gradients: [0; 3],
+            stem_stages: Vec::new(),
             auxiliary: None,
         }
     }
 
-    /// Starts with the stem: images `[N, height, width, image_channels]`, a 3x3 convolution to `channels`, BN.
-    pub fn new(batch: usize, op_weights: usize, image: [usize; 3], channels: usize) -> Self {
-        let [height, width, image_channels] = image;
-        let mut builder = Self::empty(batch, op_weights);
-        builder.input_gradients = std::array::from_fn(|_| builder.buffer());
-        builder.concat_gradients = std::array::from_fn(|_| builder.buffer());
-        let size = Size {
-            height,
-            width,
-            channels: padded(channels),
-        };
-        let kind = ParameterKind::Stem {
-            image_channels,
-            outputs: channels,
-        };
-        let stem = Stem {
-            image_channels,
-            inputs: padded(9 * image_channels),
-            size,
-            kernel: builder.kernel("stem.conv".to_owned(), kind, size.pixels()),
-            norm: builder.norm("stem.norm", channels, size.pixels(), true),
-            y: builder.place(size),
-            gradient: builder.place(size),
-            sums: builder.sums(2 * size.channels),
-        };
-        builder.need_products(size, stem.inputs);
-        builder.plan.forward = vec![
-            Task::Stem,
-            Task::Barrier,
-            Task::Coefficients(vec![stem.norm]),
-        ];
-        builder.sources.push(Source {
-            view: View {
-                place: stem.y,
-                norm: Some(stem.norm),
-            },
-            size,
-            segments: vec![channels],
-            gradient: stem.gradient,
-            written: false,
-        });
-        builder.plan.stem = Some(stem);
-        builder
-    }
-
-    /// Adds a cell that reads the two before it (the stem in their place at the beginning).
+    /// Adds a cell that reads the two before it, at the beginning the stem in their place.
     ///
     /// # Panics
     /// If a convolution has another kernel than 3 or 5.
@@ -292,18 +251,7 @@ impl PlanBuilder {
             self.auxiliary_backward(cell.source);
             self.cell_backward(&cell);
         }
-        if !self.sources[0].written {
-            let task = Task::Clear(self.sources[0].gradient, self.sources[0].size);
-            self.plan.backward.push(task);
-        }
-        let &Stem { norm, sums, .. } = self.plan.stem();
-        let end = [
-            Task::StemSums,
-            Task::Barrier,
-            Task::SourceCoefficients { norm, sums },
-            Task::StemBack,
-        ];
-        self.plan.backward.extend(end);
+        self.stem_backward();
         self.plan.scratch.image = self.plan.scratch.image.max(size.channels);
         self.lay_out()
     }

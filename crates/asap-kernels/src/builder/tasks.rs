@@ -62,12 +62,7 @@ impl PlanBuilder {
     }
 
     pub(super) fn cell_backward(&mut self, cell: &CellRecord) {
-        let source = &self.sources[cell.source];
-        if !source.written {
-            self.plan
-                .backward
-                .push(Task::Clear(source.gradient, source.size));
-        }
+        self.clear_unwritten(cell.source);
         for (i, &node) in cell.nodes.iter().enumerate().rev() {
             let bank = cell.banks.get(i + 2).copied().flatten();
             self.banks_backward(bank.as_slice());

@@ -1,4 +1,4 @@
-//! Backward tasks: the gradients of nodes, banks, inputs and stem, image by image.
+//! Backward tasks: the gradients of nodes, banks and inputs, image by image.
 //!
 //! ReLU, depthwise outputs and padded tiles are made again from what the forward pass kept (outputs before
 //! normalisation); the gradient between the two chains of a separable convolution takes the place of the second
@@ -8,7 +8,7 @@ use super::forward::{MAX_TERMS, Terms, Tile};
 use super::{Image, Worker};
 use crate::depthwise::{Depthwise, DepthwiseWeights};
 use crate::elementwise::{Factor, Masked, Mix, Products};
-use crate::plan::{Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, Stem, View, chunk_rows};
+use crate::plan::{Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, View, chunk_rows};
 use crate::pointwise::{Pointwise, PointwiseWeights};
 use crate::pool::Pool;
 
@@ -449,7 +449,10 @@ impl Worker<'_> {
     }
 
     /// Adds `chunk 0 ^T chunk 1` to a pointwise kernel's gradient.
-    unsafe fn pointwise_weights(
+    ///
+    /// # Safety
+    /// The chunks hold `pixels` pixels.
+    pub(super) unsafe fn pointwise_weights(
         &self,
         inputs: usize,
         outputs: usize,
@@ -477,8 +480,8 @@ impl Worker<'_> {
         // SAFETY: places, tiles and chunks have the sizes of the plan.
         unsafe {
             let tile = match input.kernel {
-                InputKernel::Reduce(_) => Some(self.new_tile(input.size, 1)),
                 InputKernel::Pointwise { .. } => None,
+                _ => Some(self.new_tile(input.size, 1)),
             };
             for image in self.images.clone() {
                 let mut terms = Terms::new();
@@ -506,7 +509,11 @@ impl Worker<'_> {
                     (InputKernel::Pointwise { kernel, transposed }, _) => {
                         self.pointwise_input_back(input, [kernel, transposed], image, &upstream);
                     }
-                    (InputKernel::Reduce(_), None) => unreachable!("made above"),
+                    (InputKernel::Dense { kernel, transposed }, Some(tile)) => {
+                        self.load_tile(tile, input.source, image);
+                        self.dense_back(input, [kernel, transposed], tile, image, &upstream);
+                    }
+                    (_, None) => unreachable!("made above"),
                 }
             }
         }
@@ -555,52 +562,6 @@ impl Worker<'_> {
                     channels: inputs,
                     add: input.source_gradient_add,
                 });
-            }
-        }
-    }
-
-    /// Sums of the stem's gradient.
-    ///
-    /// # Safety
-    /// See [`Self::node_sums`].
-    pub(super) unsafe fn stem_sums(&self, stem: &Stem) {
-        for image in self.images.clone() {
-            // SAFETY: the stem's gradient is complete.
-            unsafe {
-                let (g, y) = (self.at(stem.gradient, image).at, self.at(stem.y, image).at);
-                self.pair_sums(stem.size, g, y, stem.sums);
-            }
-        }
-    }
-
-    /// The stem's weight gradient; images need none.
-    ///
-    /// # Safety
-    /// See [`Self::node_sums`].
-    pub(super) unsafe fn stem_back(&self, stem: &Stem) {
-        if !self.mode.wanted.weights() {
-            return;
-        }
-        let (size, norm) = (stem.size, &self.plan.norms[stem.norm]);
-        let rows = chunk_rows(size.width, stem.inputs.max(size.channels));
-        for image in self.images.clone() {
-            // SAFETY: places and chunks have the sizes of the plan.
-            unsafe {
-                let mut terms = Terms::new();
-                let g = self.at(stem.gradient, image);
-                terms.push(g.at, g.pixel, self.vector(norm.a_vector));
-                let upstream = Upstream {
-                    terms: &terms,
-                    norm,
-                    y: self.at(stem.y, image).at,
-                };
-                for top in (0..size.height).step_by(rows) {
-                    let rows = rows.min(size.height - top);
-                    self.normalised_rows(&upstream, size, top, rows);
-                    self.gather_image(stem, image, top, rows);
-                    let pixels = rows * size.width;
-                    self.pointwise_weights(stem.inputs, size.channels, stem.kernel, pixels);
-                }
             }
         }
     }

@@ -1,11 +1,9 @@
-//! Forward tasks: stem, inputs, banks and nodes, image by image.
+//! Forward tasks: inputs, banks and nodes, image by image.
 
 use super::{Image, Worker};
 use crate::depthwise::Depthwise;
 use crate::elementwise::{Load, Mix, Moments, Term};
-use crate::plan::{
-    Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, Stem, View, chunk_rows,
-};
+use crate::plan::{Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, View, chunk_rows};
 use crate::pointwise::Pointwise;
 use crate::pool::Pool;
 
@@ -71,69 +69,10 @@ impl Terms {
 }
 
 impl Worker<'_> {
-    /// Images `[N, H, W, C]` through the 3x3 convolution, as a product of gathered rows.
-    ///
-    /// # Safety
-    /// Tasks run in the order of the plan; so for every task below.
-    pub(super) unsafe fn stem(&self, stem: &Stem) {
-        let size = stem.size;
-        let rows = chunk_rows(size.width, stem.inputs.max(size.channels));
-        for image in self.images.clone() {
-            // SAFETY: chunk 0 holds `rows` rows of gathered inputs.
-            unsafe {
-                let y = self.at(stem.y, image);
-                for top in (0..size.height).step_by(rows) {
-                    let rows = rows.min(size.height - top);
-                    self.gather_image(stem, image, top, rows);
-                    let out = y.at.add(top * size.width * size.channels);
-                    let pixels = rows * size.width;
-                    let kernel = self.parameter(stem.kernel);
-                    self.product(
-                        self.chunk[0],
-                        stem.inputs,
-                        kernel,
-                        out,
-                        size.channels,
-                        pixels,
-                    );
-                    self.moments(&self.plan.norms[stem.norm], out, pixels);
-                }
-            }
-        }
-    }
-
-    /// Rows `top..top + rows` of an image's 3x3 neighbourhoods into chunk 0, `[pixels, taps, image channels]`.
-    ///
-    /// # Safety
-    /// The chunk is large enough.
-    pub(super) unsafe fn gather_image(&self, stem: &Stem, image: usize, top: usize, rows: usize) {
-        let (size, channels) = (stem.size, stem.image_channels);
-        let from = &self.pass.pixels[image * size.pixels() * channels..];
-        for pixel in 0..rows * size.width {
-            let (y, x) = (top + pixel / size.width, pixel % size.width);
-            // SAFETY: `stem.inputs >= 9 channels` values per pixel.
-            let line = unsafe {
-                let at = self.chunk[0].add(pixel * stem.inputs);
-                std::slice::from_raw_parts_mut(at, stem.inputs)
-            };
-            line.fill(0.0);
-            for i in 0..3 {
-                for j in 0..3 {
-                    let (y, x) = (y + i, x + j);
-                    if (1..=size.height).contains(&y) && (1..=size.width).contains(&x) {
-                        let at = ((y - 1) * size.width + x - 1) * channels;
-                        let tap = (i * 3 + j) * channels;
-                        line[tap..tap + channels].copy_from_slice(&from[at..at + channels]);
-                    }
-                }
-            }
-        }
-    }
-
     /// ReLU-1x1 or factorised reduce in front of a cell.
     ///
     /// # Safety
-    /// See [`Self::stem`].
+    /// Tasks run in the order of the plan; so for every task below.
     pub(super) unsafe fn input(&self, input: &Input) {
         // SAFETY: places, tiles and chunks have the sizes of the plan.
         unsafe {
@@ -154,6 +93,7 @@ impl Worker<'_> {
                         }
                     }
                 }
+                InputKernel::Dense { kernel, .. } => self.dense(input, kernel),
                 InputKernel::Reduce(reduce) => {
                     let tile = self.new_tile(input.size, 1);
                     for image in self.images.clone() {
@@ -262,7 +202,7 @@ impl Worker<'_> {
     /// First chains, pools and reduces of a bank.
     ///
     /// # Safety
-    /// See [`Self::stem`].
+    /// See [`Self::input`].
     pub(super) unsafe fn bank_first(&self, bank: &Bank) {
         let out = bank.size.strided(bank.stride);
         // SAFETY: places, tiles and chunks have the sizes of the plan.
@@ -310,7 +250,7 @@ impl Worker<'_> {
     /// Second chains of a bank's separable convolutions.
     ///
     /// # Safety
-    /// See [`Self::stem`].
+    /// See [`Self::input`].
     pub(super) unsafe fn bank_second(&self, bank: &Bank) {
         let out = bank.size.strided(bank.stride);
         // SAFETY: places, tiles and chunks have the sizes of the plan.
@@ -487,7 +427,7 @@ impl Worker<'_> {
     /// The weighted sum of a node's terms.
     ///
     /// # Safety
-    /// See [`Self::stem`].
+    /// See [`Self::input`].
     pub(super) unsafe fn node(&self, node: &Node) {
         // SAFETY: the terms of this thread's images are complete.
         unsafe {

@@ -7,11 +7,13 @@
 mod auxiliary;
 mod backward;
 mod coefficients;
+mod dense;
 mod doors;
 mod drop_path;
 mod forward;
 mod head;
 mod pass;
+mod stem;
 
 pub use pass::{Outcome, Pass};
 
@@ -324,6 +326,7 @@ impl Worker<'_> {
                 Task::SourceCoefficients { norm, sums } => self.source_coefficients(*norm, *sums),
                 Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b]),
                 Task::InputBack(i) => self.input_back(&plan.inputs[*i]),
+                Task::InputSums(i) => self.input_sums(&plan.inputs[*i]),
                 Task::StemSums => self.stem_sums(plan.stem()),
                 Task::StemBack => self.stem_back(plan.stem()),
                 Task::Source => self.fill_source(plan.doors()),

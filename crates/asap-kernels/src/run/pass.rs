@@ -95,7 +95,7 @@ impl Engine {
 
     fn check(&self, pass: &Pass<'_>, statistics: &[f32]) -> Result<usize, Error> {
         let stem = self.plan.stem();
-        let image = stem.size.pixels() * stem.image_channels;
+        let image: usize = stem.image.iter().product();
         let images = pass.pixels.len() / image;
         if images == 0 || images > self.plan.batch {
             return Err(Error::Batch {

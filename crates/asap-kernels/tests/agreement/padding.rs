@@ -9,9 +9,17 @@ use asap_kernels::{
 use crate::case::OPERATIONS;
 use crate::random::Random;
 
+/// The smallest images that leave the auxiliary head what it reads, and odd ones.
+fn image(form: AuxiliaryForm) -> [usize; 3] {
+    match form {
+        AuxiliaryForm::Cifar => [15, 17, 3],
+        AuxiliaryForm::ImageNet => [97, 99, 3],
+    }
+}
+
 /// A normal, a reduction and a normal cell with every operation on every edge; no number of channels is a multiple of 8. An auxiliary
 /// head reads the last one.
-fn plan(channels: usize, batch: usize) -> Plan {
+fn plan(channels: usize, batch: usize, form: AuxiliaryForm) -> Plan {
     let edges = (2..6).flat_map(|to| (0..to).map(move |from| (from, to)));
     let connections: Vec<Connection> = edges
         .flat_map(|edge| OPERATIONS.map(|operation| (edge, operation)))
@@ -23,9 +31,15 @@ fn plan(channels: usize, batch: usize) -> Plan {
             weight,
         })
         .collect();
-    let mut builder = PlanBuilder::new(batch, connections.len(), [15, 17, 3], 3 * channels);
+    let (image, op_weights) = (image(form), connections.len());
+    let mut builder = match form {
+        AuxiliaryForm::Cifar => PlanBuilder::new(batch, op_weights, image, 3 * channels),
+        AuxiliaryForm::ImageNet => PlanBuilder::with_image_stem(batch, op_weights, image, channels),
+    };
     for (index, (stride, reduce_first_input)) in
-        [(1, false), (2, false), (1, true)].into_iter().enumerate()
+        [(1, form == AuxiliaryForm::ImageNet), (2, false), (1, true)]
+            .into_iter()
+            .enumerate()
     {
         builder.cell(&CellSpec {
             name: format!("cells.{index}"),
@@ -37,15 +51,16 @@ fn plan(channels: usize, batch: usize) -> Plan {
             connections: &connections,
         });
     }
-    builder.auxiliary(AuxiliaryForm::Cifar);
+    builder.auxiliary(form);
     builder.finish(3)
 }
 
 #[test]
 fn padding_stays_zero_in_gradients_and_statistics() {
     let (batch, labels) = (4, [0, 2, 1, 1]);
-    for channels in [3, 9] {
-        let plan = plan(channels, batch);
+    let (cifar, image_net) = (AuxiliaryForm::Cifar, AuxiliaryForm::ImageNet);
+    for (channels, form) in [(3, cifar), (9, cifar), (5, image_net)] {
+        let plan = plan(channels, batch, form);
         let mut random = Random::new(7);
         let mut parameters = vec![0.0; plan.slab_len()];
         let mut is_value = vec![false; plan.slab_len()];
@@ -61,7 +76,7 @@ fn padding_stays_zero_in_gradients_and_statistics() {
             }
         }
         let pixels: Vec<f32> = random
-            .values(batch * 15 * 17 * 3, 1.0)
+            .values(batch * image(form).iter().product::<usize>(), 1.0)
             .iter()
             .map(|&v| v as f32)
             .collect();

@@ -28,7 +28,8 @@ pub(crate) struct Outcome {
 
 /// A forward pass with all that the backward pass needs.
 struct Forward<'a> {
-    stem: Path,
+    /// What the first cell reads, the newest last.
+    stems: Vec<Path>,
     cells: Vec<Cell<'a>>,
     head: Path,
     /// In training, if the network has such a head.
@@ -121,18 +122,7 @@ impl<'a> ReferenceNetwork<'a> {
             [images, height, width, image_channels],
             pixels.iter().map(|value| f64::from(*value)).collect(),
         );
-        let stem = Path::from(&images)
-            .dense(
-                pass,
-                "stem.conv",
-                Window {
-                    kernel: 3,
-                    stride: 1,
-                    dilation: 1,
-                },
-            )
-            .norm(pass, "stem.norm");
-
+        let stems = stems(pass, &images, self.config.stem);
         let mut cells: Vec<Cell<'b>> = Vec::new();
         let mut channels = self.config.channels;
         for index in 0..self.config.cells {
@@ -150,21 +140,27 @@ impl<'a> ReferenceNetwork<'a> {
                     CellKind::Reduction => self.topology.cell(CellKind::Normal).operations_alive(),
                 },
                 channels,
-                after_reduction: index > 0 && self.kind(index - 1) == CellKind::Reduction,
+                after_reduction: match index {
+                    0 => self.config.stem == StemForm::ImageNet,
+                    _ => self.kind(index - 1) == CellKind::Reduction,
+                },
                 form: self.config.form,
             };
-            let cell = Cell::forward(pass, place, sources(&stem.output, &cells, index));
+            let cell = Cell::forward(
+                pass,
+                place,
+                sources(&stems, &cells, index).map(|(_, output)| output),
+            );
             cells.push(cell);
         }
-        let last = cells.last().map_or(&stem.output, |cell| &cell.output);
-        let head = Path::from(last)
+        let head = Path::from(&cells[cells.len() - 1].output)
             .global_average_pool()
             .linear(pass, "classifier");
         let read = &cells[self.auxiliary_cell()].output;
         let auxiliary = (self.config.auxiliary && pass.mode == Mode::Training)
             .then(|| auxiliary(pass, read, self.config.stem));
         Forward {
-            stem,
+            stems,
             cells,
             head,
             auxiliary,
@@ -183,33 +179,37 @@ impl<'a> ReferenceNetwork<'a> {
     ) -> (Gradients, OpWeights) {
         let mut gradients = Gradients::new();
         let mut op_weight_gradients = OpWeights::zeros(self.topology);
-        let stem = &forward.stem.output;
-        // The gradient in the output of the stem, then in that of every cell.
-        let mut in_outputs = vec![Tensor4::zeros(stem.shape())];
-        in_outputs.extend(
-            forward
-                .cells
-                .iter()
-                .map(|cell| Tensor4::zeros(cell.output.shape())),
-        );
-        let cells = forward.cells.len();
-        in_outputs[cells] = forward.head.backward(gradient, &mut gradients);
+        let (stems, cells) = (&forward.stems, &forward.cells);
+        // The gradient in the output of every stem, then of every cell.
+        let outputs = stems.iter().map(|stem| &stem.output);
+        let outputs = outputs.chain(cells.iter().map(|cell| &cell.output));
+        let mut in_outputs: Vec<Tensor4> = outputs
+            .map(|output| Tensor4::zeros(output.shape()))
+            .collect();
+        let last = in_outputs.len() - 1;
+        in_outputs[last] = forward.head.backward(gradient, &mut gradients);
         if let (Some(head), Some(gradient)) = (&forward.auxiliary, in_auxiliary) {
-            let read = self.auxiliary_cell() + 1;
+            let read = stems.len() + self.auxiliary_cell();
             in_outputs[read] = in_outputs[read].plus(&head.backward(gradient, &mut gradients));
         }
-        for (index, cell) in forward.cells.iter().enumerate().rev() {
-            let [before_last, last] = cell.backward(
-                &in_outputs[index + 1],
-                sources(stem, &forward.cells, index),
+        for (index, cell) in cells.iter().enumerate().rev() {
+            let sources = sources(stems, cells, index);
+            let in_sources = cell.backward(
+                &in_outputs[stems.len() + index],
+                sources.map(|(_, output)| output),
                 &mut gradients,
                 op_weight_gradients.cell_mut(self.kind(index)),
             );
-            for (output, gradient) in [(index.saturating_sub(1), before_last), (index, last)] {
-                in_outputs[output] = in_outputs[output].plus(&gradient);
+            for ((source, _), gradient) in sources.into_iter().zip(in_sources) {
+                in_outputs[source] = in_outputs[source].plus(&gradient);
             }
         }
-        forward.stem.backward(&in_outputs[0], &mut gradients);
+        for (index, stem) in stems.iter().enumerate().rev() {
+            let in_source = stem.backward(&in_outputs[index], &mut gradients);
+            if let Some(source) = index.checked_sub(1) {
+                in_outputs[source] = in_outputs[source].plus(&in_source);
+            }
+        }
         (gradients, op_weight_gradients)
     }
 
@@ -223,10 +223,47 @@ impl<'a> ReferenceNetwork<'a> {
     }
 }
 
-/// The outputs of the two cells before this one, the stem's where there is no such cell.
-fn sources<'a>(stem: &'a Tensor4, cells: &'a [Cell<'_>], index: usize) -> [&'a Tensor4; 2] {
-    let output = |back: usize| index.checked_sub(back).map_or(stem, |i| &cells[i].output);
-    [output(2), output(1)]
+/// The outputs of the two before this cell, with their numbers: cells, and where there is no such cell, stems.
+fn sources<'a>(
+    stems: &'a [Path],
+    cells: &'a [Cell<'_>],
+    index: usize,
+) -> [(usize, &'a Tensor4); 2] {
+    [2, 1].map(|back| {
+        let number = (stems.len() + index).saturating_sub(back);
+        match number.checked_sub(stems.len()) {
+            Some(cell) => (number, &cells[cell].output),
+            None => (number, &stems[number].output),
+        }
+    })
+}
+
+fn stems(pass: &mut Pass<'_>, images: &Tensor4, form: StemForm) -> Vec<Path> {
+    let window = |stride| Window {
+        kernel: 3,
+        stride,
+        dilation: 1,
+    };
+    match form {
+        StemForm::Cifar => vec![
+            Path::from(images)
+                .dense(pass, "stem.conv", window(1))
+                .norm(pass, "stem.norm"),
+        ],
+        StemForm::ImageNet => {
+            let first = Path::from(images)
+                .dense(pass, "stem0.conv1", window(2))
+                .norm(pass, "stem0.norm1")
+                .relu(pass)
+                .dense(pass, "stem0.conv2", window(2))
+                .norm(pass, "stem0.norm2");
+            let second = Path::from(&first.output)
+                .relu(pass)
+                .dense(pass, "stem1.conv", window(2))
+                .norm(pass, "stem1.norm");
+            vec![first, second]
+        }
+    }
 }
 
 /// The head that reads the cell at 2/3 of the depth; no padding anywhere.
