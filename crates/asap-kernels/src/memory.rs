@@ -41,7 +41,10 @@ impl DerefMut for Memory {
         let bytes = self.0.as_deref_mut().unwrap_or_default();
         // SAFETY: as above, and the mapping is this value's own.
         unsafe {
-            std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len() / size_of::<f32>())
+            std::slice::from_raw_parts_mut(
+                bytes.as_mut_ptr().cast(),
+                bytes.len() / size_of::<f32>(),
+            )
         }
     }
 }

@@ -41,8 +41,23 @@ pub(crate) struct Place {
     /// First value of the first image.
     pub(crate) at: usize,
     pub(crate) pixel: usize,
+}
+
+/// A buffer in the arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferAt {
+    /// First value of the first image.
+    pub(crate) offset: usize,
     /// f32 from image to image.
     pub(crate) image: usize,
+}
+
+/// All buffers in the arena.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arrangement {
+    pub(crate) buffers: Vec<BufferAt>,
+    /// f32 that the buffers take.
+    pub(crate) len: usize,
 }
 
 /// A tensor that tasks read: `a y + b` if a normalisation stands in between.
@@ -272,6 +287,8 @@ pub(crate) enum Task {
     Stem,
     Input(usize),
     BankFirst(usize),
+    /// Pools of a bank once more, for the backward pass: they are cheap and their memory has served others since.
+    Pools(usize),
     BankSecond(usize),
     Node(usize),
     Head,
@@ -326,9 +343,9 @@ pub struct Plan {
     pub(crate) statistics_len: usize,
     pub(crate) transposes: Vec<Transpose>,
     pub(crate) transposed_len: usize,
-    /// Offset of every buffer in the arena.
-    pub(crate) buffers: Vec<usize>,
-    pub(crate) arena_len: usize,
+    /// The arena of a step, and that of a forward pass in eval mode.
+    pub(crate) training: Arrangement,
+    pub(crate) inference: Arrangement,
     pub(crate) sums_len: usize,
     pub(crate) vectors_len: usize,
     pub(crate) macs: u64,
@@ -422,7 +439,12 @@ impl Plan {
 
     /// Bytes of activations and gradients kept during a step.
     pub fn arena_bytes(&self) -> u64 {
-        4 * self.arena_len as u64
+        4 * self.training.len as u64
+    }
+
+    /// Bytes of activations kept during a forward pass in eval mode.
+    pub fn inference_arena_bytes(&self) -> u64 {
+        4 * self.inference.len as u64
     }
 
     /// Bytes that every thread needs for itself: scratch, sums, coefficients, its share of the weight gradients.

@@ -1,6 +1,7 @@
 //! Allots what tasks use: parameters, normalisations, buffers, sums and vectors.
 
 use super::PlanBuilder;
+use super::lifetimes::{Buffer, arrange};
 use crate::layout::ParameterKind;
 use crate::padded;
 use crate::plan::{CHUNK, Norm, Parameter, Place, Plan, Size, Statistics, Transpose, chunk_rows};
@@ -69,25 +70,25 @@ impl PlanBuilder {
         to
     }
 
-    pub(super) fn buffer(&mut self) -> usize {
-        self.buffer_lens.push(0);
-        self.buffer_lens.len() - 1
-    }
-
     /// A new buffer of this size per image.
     pub(super) fn place(&mut self, size: Size) -> Place {
-        let buffer = self.buffer();
-        self.place_in(buffer, size)
+        self.new_place(size, false)
     }
 
-    /// A place at the beginning of a buffer, which grows to hold it.
-    pub(super) fn place_in(&mut self, buffer: usize, size: Size) -> Place {
-        self.buffer_lens[buffer] = self.buffer_lens[buffer].max(size.len());
+    /// The same, with one image right after another.
+    pub(super) fn place_side_by_side(&mut self, size: Size) -> Place {
+        self.new_place(size, true)
+    }
+
+    fn new_place(&mut self, size: Size, side_by_side: bool) -> Place {
+        self.buffers.push(Buffer {
+            len: size.len(),
+            side_by_side,
+        });
         Place {
-            buffer,
+            buffer: self.buffers.len() - 1,
             at: 0,
             pixel: size.channels,
-            image: size.len(),
         }
     }
 
@@ -116,17 +117,16 @@ impl PlanBuilder {
         self.plan.scratch.chunk = self.plan.scratch.chunk.max(chunk.max(CHUNK));
     }
 
-    /// The plan, with its buffers side by side in the arena.
+    /// The plan, with a place in the arena for every buffer.
     pub(super) fn lay_out(mut self) -> Plan {
         let norms = self.plan.norms.iter().map(|n| n.channels);
         let banks = self.plan.banks.iter().map(|b| b.size.channels);
         self.plan.ones_len = norms.chain(banks).max().unwrap_or(0);
         self.plan.ones_vector = self.vector(self.plan.ones_len);
-        for len in &self.buffer_lens {
-            self.plan.buffers.push(self.plan.arena_len);
-            // A cache line between buffers, and vectors that begin on one.
-            self.plan.arena_len += (len * self.plan.batch).next_multiple_of(16) + 16;
-        }
+        let (forward, backward) = (self.plan.forward.iter(), self.plan.backward.iter());
+        let training = arrange(&self.plan, &self.buffers, forward.clone().chain(backward));
+        let inference = arrange(&self.plan, &self.buffers, forward);
+        (self.plan.training, self.plan.inference) = (training, inference);
         self.plan
     }
 }

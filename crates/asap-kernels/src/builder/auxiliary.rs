@@ -95,7 +95,7 @@ impl PlanBuilder {
             source_gradient: source.gradient,
             source_gradient_add: false,
             stride,
-            pooled: self.place(pooled_size),
+            pooled: self.place_side_by_side(pooled_size),
             pooled_size,
             first,
             second,
@@ -131,9 +131,9 @@ impl PlanBuilder {
             kernel,
             transposed: self.transposed(kernel, inputs, out.channels),
             out,
-            y: self.place(out),
+            y: self.place_side_by_side(out),
             norm: normalise.then(|| self.norm(&name, channels, out.pixels(), true)),
-            gradient: self.place(out),
+            gradient: self.place_side_by_side(out),
             sums: self.sums(2 * out.channels),
         }
     }

@@ -4,6 +4,7 @@
 
 mod allot;
 mod auxiliary;
+mod lifetimes;
 mod operation;
 mod parts;
 mod spec;
@@ -17,6 +18,7 @@ pub(crate) use operation::{CellInputSpec, OperationSpec, cell_input_plan, operat
 
 use crate::layout::padded;
 use crate::plan::{Bank, Head, Place, Plan, Size, Task, View};
+use lifetimes::Buffer;
 use parts::{BankForm, InputForm, Term};
 
 /// Something a cell reads: the stem or an earlier cell.
@@ -42,11 +44,9 @@ struct CellRecord {
 /// Collects stem, cells and head into a [`Plan`].
 pub struct PlanBuilder {
     plan: Plan,
-    buffer_lens: Vec<usize>,
+    buffers: Vec<Buffer>,
     sources: Vec<Source>,
     cells: Vec<CellRecord>,
-    input_gradients: [usize; 2],
-    concat_gradients: [usize; 3],
     /// Inputs that are the stem's later convolutions.
     stem_stages: Vec<usize>,
     /// The source that an auxiliary head reads.
@@ -62,11 +62,9 @@ impl PlanBuilder {
                 op_weights,
                 ..Plan::default()
             },
-            buffer_lens: Vec::new(),
+            buffers: Vec::new(),
             sources: Vec::new(),
             cells: Vec::new(),
-            input_gradients: [0; 2],
-            concat_gradients: [0; 3],
             stem_stages: Vec::new(),
             auxiliary: None,
         }
@@ -89,7 +87,6 @@ impl PlanBuilder {
                     channels: spec.channels,
                     reduce: node == 0 && spec.reduce_first_input,
                     affine: spec.affine,
-                    gradient: self.input_gradients[node],
                 };
                 let source = self.sources[previous[node]].clone();
                 inputs[node] = Some(self.input(&form, &source));
@@ -121,8 +118,7 @@ impl PlanBuilder {
             ..node_size
         };
         let concat = self.place(concat_size);
-        let gradient_buffer = self.concat_gradients[self.cells.len() % 3];
-        let gradient = self.place_in(gradient_buffer, concat_size);
+        let gradient = self.place(concat_size);
         let nodes = std::array::from_fn(|i| {
             let value = Place {
                 at: i * channels,

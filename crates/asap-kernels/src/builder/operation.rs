@@ -86,13 +86,11 @@ pub(crate) fn cell_input_plan(spec: &CellInputSpec) -> Plan {
     let mut builder = PlanBuilder::empty(spec.shape[0], 0);
     let (size, channels) = (size(spec.shape), spec.shape[1]);
     let source = builder.door(size, channels);
-    let gradient = builder.buffer();
     let form = InputForm {
         name: "input".to_owned(),
         channels: spec.outputs,
         reduce: spec.reduce,
         affine: spec.affine,
-        gradient,
     };
     let segments = vec![channels];
     let (view, gradient) = (source.tensor, source.gradient);
@@ -107,7 +105,10 @@ pub(crate) fn cell_input_plan(spec: &CellInputSpec) -> Plan {
         },
     );
 
-    let built = &builder.plan.inputs[input];
+    let built = builder.plan.inputs[input].clone();
+    for place in [built.y, built.gradient] {
+        builder.buffers[place.buffer].side_by_side = true;
+    }
     let (norm, sums) = (built.norm, built.sums);
     let result = Door {
         tensor: View {
@@ -142,15 +143,15 @@ pub(crate) fn cell_input_plan(spec: &CellInputSpec) -> Plan {
 }
 
 impl PlanBuilder {
-    /// A tensor and its gradient, each in a buffer of its own.
+    /// A tensor and its gradient, each in memory of its own: nobody but the door writes there, so padding stays zero.
     fn door(&mut self, size: Size, channels: usize) -> Door {
         let tensor = View {
-            place: self.place(size),
+            place: self.place_side_by_side(size),
             norm: None,
         };
         Door {
             tensor,
-            gradient: self.place(size),
+            gradient: self.place_side_by_side(size),
             size,
             channels,
         }

@@ -46,8 +46,6 @@ pub(super) struct InputForm {
     pub(super) channels: usize,
     pub(super) reduce: bool,
     pub(super) affine: bool,
-    /// Buffer of its gradient.
-    pub(super) gradient: usize,
 }
 
 impl PlanBuilder {
@@ -57,7 +55,6 @@ impl PlanBuilder {
             channels,
             reduce,
             affine,
-            gradient,
         } = *form;
         let out = Size {
             channels: padded(channels),
@@ -92,7 +89,7 @@ impl PlanBuilder {
             norm,
             y,
             out,
-            gradient: self.place_in(gradient, out),
+            gradient: self.place(out),
             sums: self.sums(2 * out.channels),
             source_gradient: source.gradient,
             source_gradient_add: false,

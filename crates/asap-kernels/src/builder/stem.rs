@@ -32,10 +32,7 @@ impl PlanBuilder {
     }
 
     fn start(batch: usize, op_weights: usize) -> Self {
-        let mut builder = Self::empty(batch, op_weights);
-        builder.input_gradients = std::array::from_fn(|_| builder.buffer());
-        builder.concat_gradients = std::array::from_fn(|_| builder.buffer());
-        builder
+        Self::empty(batch, op_weights)
     }
 
     /// The convolution of the images.

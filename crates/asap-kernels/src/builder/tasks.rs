@@ -63,6 +63,11 @@ impl PlanBuilder {
 
     pub(super) fn cell_backward(&mut self, cell: &CellRecord) {
         self.clear_unwritten(cell.source);
+        for bank in cell.banks.into_iter().flatten() {
+            if !self.plan.banks[bank].pools.is_empty() {
+                self.plan.backward.push(Task::Pools(bank));
+            }
+        }
         for (i, &node) in cell.nodes.iter().enumerate().rev() {
             let bank = cell.banks.get(i + 2).copied().flatten();
             self.banks_backward(bank.as_slice());

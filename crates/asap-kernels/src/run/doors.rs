@@ -216,7 +216,9 @@ mod tests {
             let doors = plan.doors();
             for door in [doors.source, doors.result] {
                 for place in [door.tensor.place, door.gradient] {
-                    let buffer = &engine.buffers.arena[plan.buffers[place.buffer]..];
+                    let at = plan.training.buffers[place.buffer];
+                    assert_eq!(at.image, door.size.len());
+                    let buffer = &engine.buffers.arena[at.offset..];
                     let tensor = &buffer[..plan.batch * door.size.len()];
                     for pixel in tensor.chunks(door.size.channels) {
                         let (values, padding) = pixel.split_at(door.channels);

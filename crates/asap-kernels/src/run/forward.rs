@@ -212,12 +212,9 @@ impl Worker<'_> {
                 if !(bank.convolutions.is_empty() && bank.reduces.is_empty()) {
                     self.load_tile(tile, bank.source, image);
                 }
-                if !bank.pools.is_empty() {
-                    self.load_raw(bank.source, bank.size, image);
-                }
+                self.pools(bank, image);
                 for pool in &bank.pools {
                     let y = self.at(pool.y.place, image);
-                    (self.table(out.channels).pool)(&self.pool(pool.kind, bank, y));
                     if let Some(norm) = pool.y.norm {
                         self.moments(&self.plan.norms[norm], y.at, out.pixels());
                     }
@@ -229,6 +226,32 @@ impl Worker<'_> {
                     self.chain(&convolution.first, tile, out, image);
                 }
             }
+        }
+    }
+
+    /// The pools of one image.
+    unsafe fn pools(&self, bank: &Bank, image: usize) {
+        if bank.pools.is_empty() {
+            return;
+        }
+        // SAFETY: places have the sizes of the plan, image area 0 holds an image of the source.
+        unsafe {
+            self.load_raw(bank.source, bank.size, image);
+            for pool in &bank.pools {
+                let y = self.at(pool.y.place, image);
+                (self.table(bank.size.channels).pool)(&self.pool(pool.kind, bank, y));
+            }
+        }
+    }
+
+    /// The pools of a bank for the backward pass, which reads them.
+    ///
+    /// # Safety
+    /// See [`Self::stem`].
+    pub(super) unsafe fn pools_again(&self, bank: &Bank) {
+        for image in self.images.clone() {
+            // SAFETY: the source of this thread's images is complete.
+            unsafe { self.pools(bank, image) };
         }
     }
 

@@ -21,7 +21,7 @@ use std::ops::Range;
 
 use crate::error::Error;
 use crate::memory::Memory;
-use crate::plan::{Norm, Place, Plan, Task, View};
+use crate::plan::{BufferAt, Norm, Place, Plan, Task, View};
 use crate::table::{Level, Table};
 use crate::team::{Barrier, Team};
 
@@ -70,7 +70,7 @@ impl Buffers {
             Memory::zeroed(len).map_err(|source| Error::Memory { bytes, source })
         };
         Ok(Self {
-            arena: memory(plan.arena_len)?,
+            arena: memory(plan.training.len.max(plan.inference.len))?,
             transposed: vec![0.0; plan.transposed_len],
             private: memory(threads * private_len)?,
             private_len,
@@ -141,6 +141,12 @@ impl Engine {
         let plan = &self.plan;
         let threads = self.team.threads();
         let scratch = plan.scratch;
+        let arrangement = if mode.train {
+            &plan.training
+        } else {
+            &plan.inference
+        };
+        let buffers = &arrangement.buffers[..];
         let shared = Shared {
             private: self.buffers.private.as_mut_ptr(),
             sums: self.buffers.sums.as_mut_ptr(),
@@ -170,6 +176,7 @@ impl Engine {
                     plan,
                     level,
                     barrier,
+                    buffers,
                     pass,
                     labels,
                     mode,
@@ -239,6 +246,8 @@ unsafe impl Sync for Shared {}
 /// One thread's view of a pass.
 struct Worker<'a> {
     plan: &'a Plan,
+    /// Where they lie in this pass.
+    buffers: &'a [BufferAt],
     level: Level,
     barrier: &'a Barrier,
     pass: Pass<'a>,
@@ -313,6 +322,7 @@ impl Worker<'_> {
                 Task::Stem => self.stem(plan.stem()),
                 Task::Input(i) => self.input(&plan.inputs[*i]),
                 Task::BankFirst(b) => self.bank_first(&plan.banks[*b]),
+                Task::Pools(b) => self.pools_again(&plan.banks[*b]),
                 Task::BankSecond(b) => self.bank_second(&plan.banks[*b]),
                 Task::Node(n) => self.node(&plan.nodes[*n]),
                 Task::Head => self.head(plan.head()),
@@ -416,8 +426,9 @@ impl Worker<'_> {
     unsafe fn at(&self, place: Place, image: usize) -> Image {
         // SAFETY: the buffer holds `plan.batch` images from its offset on.
         let at = unsafe {
-            let buffer = self.shared.arena.add(self.plan.buffers[place.buffer]);
-            buffer.add(image * place.image + place.at)
+            let buffer = self.buffers[place.buffer];
+            let arena = self.shared.arena.add(buffer.offset);
+            arena.add(image * buffer.image + place.at)
         };
         Image {
             at,
