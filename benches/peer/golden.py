@@ -8,7 +8,7 @@ a kernel holds several cases, `CASE.TENSOR`; the name of a case says its window 
 `k5_d2_s1_2x5x7x3` is kernel 5, dilation 2, stride 1 on [2, 5, 7, 3]. `gradient` is the gradient of some loss
 in the output, `TENSOR.gradient` the gradient of that loss in an input.
 
-Needs torch, numpy, safetensors, and `supernet.py` and `golden_networks.py` beside it.
+Needs torch, numpy, safetensors, and `supernet.py`, `golden_networks.py` and `golden_regularised.py` beside it.
 """
 import pathlib
 
@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 import golden_networks
+import golden_regularised
 import supernet
 
 CRATES = pathlib.Path(__file__).resolve().parents[2] / "crates"
@@ -243,6 +244,52 @@ def golden_head():
     cases.write("head")
 
 
+def golden_strided_dense():
+    """The later convolutions of the stem for large images, and the 2x2 convolution of the auxiliary head."""
+    cases = Cases()
+    for kernel, stride in ((3, 2), (2, 1)):
+        for outputs, shape in ((5, (2, 5, 7, 3)), (3, (1, 8, 6, 2)), (2, (1, 2, 3, 4))):
+            cases.add(f"k{kernel}_d1_s{stride}_o{outputs}_{sizes(*shape)}",
+                      lambda x, w, kernel=kernel, stride=stride: functional.conv2d(x, w, None, stride, kernel // 3),
+                      {"input": images(*shape)}, {"weights": weight(outputs, shape[3], kernel, kernel)})
+    cases.write("strided_dense")
+
+
+def golden_unpadded_average_pool():
+    cases = Cases()
+    for stride in (2, 3):
+        for shape in ((2, 8, 11, 3), (1, 5, 7, 2)):
+            cases.add(f"s{stride}_{sizes(*shape)}",
+                      lambda x, stride=stride: functional.avg_pool2d(x, 5, stride, 0, count_include_pad=False),
+                      {"input": images(*shape)})
+    cases.write("unpadded_average_pool")
+
+
+def golden_smoothed_head():
+    """`p` is the percentage of a label that is spread."""
+    cases = Cases()
+    for classes, percent, shape in ((10, 10, (3, 2, 3, 7)), (3, 70, (2, 1, 1, 4)), (5, 100, (2, 1, 2, 3))):
+        labels, logits = torch.randint(0, classes, (shape[0],)), {}
+
+        def loss(x, w, labels=labels, percent=percent, logits=logits):
+            logits["logits"] = functional.linear(x.mean((2, 3)), w)
+            return functional.cross_entropy(logits["logits"], labels, label_smoothing=percent / 100)
+        name = f"p{percent}_o{classes}_{sizes(*shape)}"
+        cases.add(name, loss, {"input": images(*shape)}, {"weights": weight(classes, shape[3])})
+        cases.keep(name, labels=labels, **logits)
+    cases.write("smoothed_head")
+
+
+def golden_drop_path():
+    """As DARTS drops: the survivors are divided by their share."""
+    cases, shape, share = Cases(), (4, 3, 2, 3), 0.75
+    mask = torch.tensor([1.0, 0.0, 1.0, 1.0], dtype=torch.float64)
+    name = sizes(*shape)
+    cases.add(name, lambda x: x.div(share).mul(mask.view(-1, 1, 1, 1)), {"input": images(*shape)})
+    cases.keep(name, scales=mask / share)
+    cases.write("drop_path")
+
+
 def main():
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -257,7 +304,12 @@ def main():
     golden_chain()
     golden_weighted_sum()
     golden_head()
+    golden_strided_dense()
+    golden_unpadded_average_pool()
+    golden_smoothed_head()
+    golden_drop_path()
     golden_networks.write_all()
+    golden_regularised.write_all()
 
 
 if __name__ == "__main__":

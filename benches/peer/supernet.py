@@ -215,7 +215,7 @@ def project_name(name):
     owner = re.sub(r"edges\.(\d)-\d\.((?:max|avg)_pool_3x3)", r"nodes.\1.\2", owner)
     if "norm" in owner.rsplit(".", 1)[-1]:
         ending = {"weight": "scale", "bias": "shift"}.get(ending) or ENDINGS[ending]
-    elif owner != "classifier":
+    elif not owner.endswith("classifier"):
         return owner
     return f"{owner}.{ending}"
 

@@ -458,7 +458,7 @@ impl Plan {
         4 * (self.slab_len + self.statistics_len + self.transposed_len) as u64
     }
 
-    /// Multiply-accumulates of a forward pass over one image, convolutions and classifier.
+    /// Multiply-accumulates of a forward pass over one image in training, convolutions and classifiers.
     pub fn macs_per_image(&self) -> u64 {
         self.macs
     }

@@ -8,10 +8,12 @@ mod golden_values;
 use asap_kernels::reference::{
     Chain, FactorisedReduce, Preprocess, Statistics, average_pool, average_pool_backward,
     batch_norm, batch_norm_backward, chain, chain_backward, cross_entropy, dense, dense_backward,
-    depthwise, depthwise_backward, factorised_reduce, factorised_reduce_backward,
-    global_average_pool, global_average_pool_backward, linear, linear_backward, max_pool,
-    max_pool_backward, normalise, pointwise, pointwise_backward, preprocess, preprocess_backward,
-    relu, relu_backward, statistics, update_running, weighted_sum, weighted_sum_backward,
+    depthwise, depthwise_backward, drop_path, drop_path_backward, factorised_reduce,
+    factorised_reduce_backward, global_average_pool, global_average_pool_backward, linear,
+    linear_backward, max_pool, max_pool_backward, normalise, pointwise, pointwise_backward,
+    preprocess, preprocess_backward, relu, relu_backward, smoothed_cross_entropy, statistics,
+    unpadded_average_pool, unpadded_average_pool_backward, update_running, weighted_sum,
+    weighted_sum_backward,
 };
 use golden_values::{Case, Golden, borrowed};
 
@@ -61,6 +63,18 @@ fn dense_agrees() {
 }
 
 #[test]
+fn dense_agrees_with_a_stride_and_with_two_taps() {
+    for case in Golden::of("strided_dense").cases() {
+        let (input, weights, window) =
+            (case.images("input"), case.values("weights"), case.window());
+        case.assert_images_agree("output", &dense(&input, &weights, window));
+        let gradients = dense_backward(&input, &weights, window, &case.images("gradient"));
+        case.assert_images_agree("input.gradient", &gradients.input);
+        case.assert_agrees("weights.gradient", &gradients.weights);
+    }
+}
+
+#[test]
 fn batch_norm_agrees_in_training_and_in_evaluation() {
     for case in Golden::of("batch_norm").cases() {
         let (input, affine) = (case.images("input"), case.affine());
@@ -97,6 +111,27 @@ fn average_pool_agrees() {
         let (input, stride) = (case.images("input"), case.number('s'));
         case.assert_images_agree("output", &average_pool(&input, stride));
         let gradient = average_pool_backward(input.shape(), stride, &case.images("gradient"));
+        case.assert_images_agree("input.gradient", &gradient);
+    }
+}
+
+#[test]
+fn unpadded_average_pool_agrees() {
+    for case in Golden::of("unpadded_average_pool").cases() {
+        let (input, stride) = (case.images("input"), case.number('s'));
+        case.assert_images_agree("output", &unpadded_average_pool(&input, stride));
+        let gradient =
+            unpadded_average_pool_backward(input.shape(), stride, &case.images("gradient"));
+        case.assert_images_agree("input.gradient", &gradient);
+    }
+}
+
+#[test]
+fn drop_path_agrees() {
+    for case in Golden::of("drop_path").cases() {
+        let (input, scales) = (case.images("input"), case.values("scales"));
+        case.assert_images_agree("output", &drop_path(&input, &scales));
+        let gradient = drop_path_backward(&scales, &case.images("gradient"));
         case.assert_images_agree("input.gradient", &gradient);
     }
 }
@@ -191,6 +226,26 @@ fn head_agrees() {
         let gradients = linear_backward(&features, &weights, &gradient);
         case.assert_agrees("weights.gradient", &gradients.weights);
         case.assert_agrees("bias.gradient", &gradients.bias);
+        let in_input = global_average_pool_backward(input.shape(), &gradients.input);
+        case.assert_images_agree("input.gradient", &in_input);
+    }
+}
+
+#[test]
+fn smoothed_labels_agree() {
+    for case in Golden::of("smoothed_head").cases() {
+        let (input, weights) = (case.images("input"), case.values("weights"));
+        let smoothing = case.number('p') as f64 / 100.0;
+        let features = global_average_pool(&input);
+        let logits = pointwise(&features, &weights);
+        case.assert_agrees("logits", &logits.values);
+        let entropy = smoothed_cross_entropy(&logits, &case.labels(), smoothing);
+        case.assert_agrees("output", &[entropy.loss]);
+
+        let outgoing = case.values("gradient")[0];
+        let gradient = entropy.gradient.map(|value| outgoing * value);
+        let gradients = pointwise_backward(&features, &weights, &gradient);
+        case.assert_agrees("weights.gradient", &gradients.weights);
         let in_input = global_average_pool_backward(input.shape(), &gradients.input);
         case.assert_images_agree("input.gradient", &in_input);
     }

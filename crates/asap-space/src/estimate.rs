@@ -6,7 +6,7 @@ use crate::config::{Execution, NetworkConfig};
 use crate::error::Result;
 use crate::lower;
 
-/// Trainable values, without padding. BN running statistics are none.
+/// Trainable values, without padding, those of the auxiliary head too, if there is one. BN running statistics are none.
 ///
 /// # Errors
 /// If the configuration makes no network.
@@ -15,7 +15,8 @@ pub fn parameter_count(config: &NetworkConfig, topology: &Topology) -> Result<us
     Ok(plan.parameters().iter().map(|p| p.kind.count()).sum())
 }
 
-/// Multiply-accumulates of the forward pass of one image: convolutions and classifier.
+/// Multiply-accumulates of the forward pass of one image in training: convolutions and classifier, the auxiliary head's
+/// too, if there is one.
 ///
 /// # Errors
 /// If the configuration makes no network.

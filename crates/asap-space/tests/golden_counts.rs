@@ -38,6 +38,61 @@ fn final_networks_have_the_golden_numbers_of_parameters() {
     }
 }
 
+/// 14 cells of 48 channels, 1000 classes: what PyTorch counts over the same modules. DARTS's authors give 4.718752 M too.
+#[test]
+fn networks_for_imagenet_have_the_golden_numbers_of_parameters() {
+    let config = NetworkConfig {
+        classes: 1000,
+        stem: StemForm::ImageNet,
+        ..config(Form::Final, 48, 14, 224)
+    };
+    let with_auxiliary = NetworkConfig {
+        auxiliary: true,
+        ..config.clone()
+    };
+    for (genotype, counts) in [
+        (&*ASAP, [3_829_504, 5_090_280]),
+        (&*DARTS_V2, [4_718_752, 5_979_528]),
+        (&*XNAS, [5_260_000, 6_520_776]),
+    ] {
+        let topology = Topology::from_genotype(genotype);
+        let found =
+            [&config, &with_auxiliary].map(|config| parameter_count(config, &topology).unwrap());
+        assert_eq!(found, counts);
+    }
+    let topology = Topology::from_genotype(&DARTS_V2);
+    assert_eq!(macs_per_image(&config, &topology).unwrap(), 529_911_552);
+}
+
+/// What PyTorch counts over the same modules; multiply-accumulates of the head: four pixels, then one.
+#[test]
+fn the_auxiliary_head_of_cifar_has_the_golden_number_of_parameters() {
+    let without = config(Form::Final, 36, 20, 32);
+    let with = NetworkConfig {
+        auxiliary: true,
+        ..without.clone()
+    };
+    for (genotype, count) in [
+        (&*ASAP, 3_014_472),
+        (&*DARTS_V2, 3_825_768),
+        (&*XNAS, 4_269_864),
+    ] {
+        let topology = Topology::from_genotype(genotype);
+        assert_eq!(parameter_count(&with, &topology).unwrap(), count);
+        let [less, more] =
+            [&without, &with].map(|config| macs_per_image(config, &topology).unwrap());
+        assert_eq!(more - less, 4 * 576 * 128 + 4 * 128 * 768 + 7680);
+        let execution = Execution {
+            batch: 4,
+            threads: 1,
+        };
+        let [less, more] =
+            [&without, &with].map(|config| training_memory(config, &topology, execution).unwrap());
+        assert!(less.weights < more.weights && less.activations < more.activations);
+        assert!(less.scratch < more.scratch);
+    }
+}
+
 /// Counted by PyTorch over the same supernet's modules.
 #[test]
 fn supernets_have_the_numbers_that_pytorch_counts() {

@@ -1,4 +1,4 @@
-//! Dense convolution, the stem's: `out[n, y, x, o] = sum_{i, t} weight[o, i, t] * in[n, tap_t(y, x), i]`.
+//! Dense convolution, of stems and the auxiliary head: `out[n, y, x, o] = sum_{i, t} weight[o, i, t] * in[n, tap_t(y, x), i]`.
 
 use super::{Tensor4, Window};
 

@@ -1,12 +1,12 @@
 //! The window of a convolution or a pool: which input pixels an output pixel reads.
 //!
-//! Every window here is padded by `dilation * (kernel - 1) / 2` on each side, so stride 1 keeps the
-//! size and stride 2 gives `ceil(size / 2)`.
+//! Every window here is padded by `dilation * (kernel - 1) / 2` on each side, rounded down, so with an odd
+//! kernel stride 1 keeps the size and stride 2 gives `ceil(size / 2)`.
 
 /// A square window, its stride and its dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Taps along one side, an odd number.
+    /// Taps along one side: an odd number, or 2, which leaves one row and column less.
     pub kernel: usize,
     /// Input pixels from one output pixel to the next.
     pub stride: usize,
