@@ -68,6 +68,8 @@ pub(crate) struct Moments {
     pub(crate) channels: usize,
     /// `[channels]` sums, then `[channels]` sums of squares.
     pub(crate) sums: *mut f64,
+    /// Where `y` is copied to, past all caches if there is a way; or null.
+    pub(crate) copy: *mut f32,
 }
 
 /// # Safety
@@ -80,10 +82,16 @@ pub(crate) unsafe fn moments<S: Simd>(job: &Moments) {
         unsafe {
             let (mut s, mut q) = ([S::zero(); 4], [S::zero(); 4]);
             let y = job.y.add(lane);
+            let copy = |p: usize, v: S::V| {
+                if !job.copy.is_null() {
+                    S::stream(job.copy.add(p * c + lane), v);
+                }
+            };
             let mut p = 0;
             while p + 4 <= job.pixels {
                 for u in 0..4 {
                     let v = S::load(y.add((p + u) * c));
+                    copy(p + u, v);
                     s[u] = S::add(s[u], v);
                     q[u] = S::fma(v, v, q[u]);
                 }
@@ -91,6 +99,7 @@ pub(crate) unsafe fn moments<S: Simd>(job: &Moments) {
             }
             while p < job.pixels {
                 let v = S::load(y.add(p * c));
+                copy(p, v);
                 s[0] = S::add(s[0], v);
                 q[0] = S::fma(v, v, q[0]);
                 p += 1;

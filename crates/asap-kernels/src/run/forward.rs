@@ -6,6 +6,10 @@ use crate::elementwise::{Load, Mix, Moments, Term};
 use crate::plan::{Bank, Chain, Input, InputKernel, Node, Norm, Reduce, Size, View, chunk_rows};
 use crate::pointwise::Pointwise;
 use crate::pool::Pool;
+use crate::table::Level;
+
+/// Bytes of activations that may still be in a last-level cache when they are read again.
+const CACHED: u64 = 64 << 20;
 
 /// A padded tile: `size` pixels with `halo` zeros around them.
 #[derive(Clone, Copy)]
@@ -307,17 +311,38 @@ impl Worker<'_> {
                 let pixels = rows * out.width;
                 let to = y.at.add(top * out.width * out.channels);
                 let kernel = self.parameter(chain.pointwise);
-                self.product(
-                    self.chunk[0],
-                    out.channels,
-                    kernel,
-                    to,
-                    out.channels,
-                    pixels,
-                );
-                self.moments(&self.plan.norms[chain.norm], to, pixels);
+                let channels = out.channels;
+                let norm = &self.plan.norms[chain.norm];
+                if self.streams(channels) {
+                    self.product(
+                        self.chunk[0],
+                        channels,
+                        kernel,
+                        self.chunk[1],
+                        channels,
+                        pixels,
+                    );
+                    let (y, sums) = (self.chunk[1], self.sum(norm.moments));
+                    (self.table(channels).moments)(&Moments {
+                        y,
+                        pixels,
+                        channels,
+                        sums,
+                        copy: to,
+                    });
+                } else {
+                    self.product(self.chunk[0], channels, kernel, to, channels, pixels);
+                    self.moments(norm, to, pixels);
+                }
             }
         }
+    }
+
+    /// Whether outputs of this many channels go past the caches: in training they are read again when all others have
+    /// been written, and a cache would first fetch the lines that are about to be overwritten.
+    fn streams(&self, channels: usize) -> bool {
+        let whole_lines = channels.is_multiple_of(16) && self.level == Level::Avx512;
+        self.mode.train && whole_lines && self.plan.arena_bytes() > CACHED
     }
 
     /// Output rows `top..top + rows` of a chain's depthwise convolution.
@@ -441,6 +466,7 @@ impl Worker<'_> {
                 pixels,
                 channels: norm.channels,
                 sums,
+                copy: std::ptr::null_mut(),
             };
             // SAFETY: `y` holds `pixels` pixels.
             unsafe { (self.table(norm.channels).moments)(&job) };

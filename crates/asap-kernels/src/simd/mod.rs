@@ -28,6 +28,13 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn splat(value: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
     unsafe fn store(to: *mut f32, value: Self::V);
+    /// [`Self::store`] of what nobody reads soon; where a register is a whole cache line, past the caches, and `to`
+    /// begins on one.
+    #[inline(always)]
+    unsafe fn stream(to: *mut f32, value: Self::V) {
+        // SAFETY: as the caller's.
+        unsafe { Self::store(to, value) }
+    }
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.

@@ -117,6 +117,11 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(to, value) }
     }
     #[inline(always)]
+    unsafe fn stream(to: *mut f32, value: __m512) {
+        // SAFETY: the caller promises sixteen writable values that begin on a cache line.
+        unsafe { _mm512_stream_ps(to, value) }
+    }
+    #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
         // SAFETY: registers only.
         unsafe { _mm512_add_ps(a, b) }
