@@ -2,9 +2,9 @@
 
 use crate::darts_reader::Reader;
 use crate::json::require_concat;
+use crate::listing::by_source;
 use crate::{
-    CellGenotype, CellKind, Error, Genotype, INPUT_NODES, INTERMEDIATE_NODES, OpSet, Operation,
-    Result,
+    CellGenotype, CellKind, Error, Genotype, INTERMEDIATE_NODES, Listing, OpSet, Operation, Result,
 };
 
 /// The fields of the Python tuple, each there once when the text is right.
@@ -22,12 +22,7 @@ impl Genotype {
     /// The text has two inputs for each node: one that is missing is written as `none` from the
     /// first node that is free. It does not carry the op set.
     pub fn to_darts(&self) -> String {
-        format!(
-            "Genotype(normal=[{}], normal_concat=[2, 3, 4, 5], reduce=[{}], \
-             reduce_concat=[2, 3, 4, 5])",
-            inputs_text(&self.normal),
-            inputs_text(&self.reduction)
-        )
+        genotype_text(&by_source(&self.normal), &by_source(&self.reduction))
     }
 
     /// A genotype from DARTS text, with or without a `NAME =` before it; a concat may be a list, a
@@ -37,6 +32,23 @@ impl Genotype {
     /// # Errors
     ///
     /// When the text cannot be read (with line and column) or is a cell of another space.
+    pub fn from_darts(text: &str) -> Result<Self> {
+        Listing::from_darts(text).map(|listing| listing.genotype().clone())
+    }
+}
+
+impl Listing {
+    /// The genotype as DARTS text, in the order of the list.
+    pub fn to_darts(&self) -> String {
+        let [normal, reduction] = CellKind::ALL.map(|kind| self.inputs(kind));
+        genotype_text(normal, reduction)
+    }
+
+    /// As [`Genotype::from_darts`], with the order of the text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Genotype::from_darts`].
     pub fn from_darts(text: &str) -> Result<Self> {
         let mut reader = Reader::new(text);
         let start = reader.position();
@@ -70,7 +82,7 @@ impl Genotype {
             .iter()
             .chain(&reduce)
             .any(|(one, _)| *one == Operation::None);
-        Self::new(
+        let genotype = Genotype::new(
             cell(CellKind::Normal, &normal)?,
             cell(CellKind::Reduction, &reduce)?,
             if has_none {
@@ -78,7 +90,8 @@ impl Genotype {
             } else {
                 OpSet::darts7()
             },
-        )
+        )?;
+        Ok(Self::new(genotype, normal, reduce))
     }
 }
 
@@ -124,14 +137,18 @@ fn cell(kind: CellKind, inputs: &[(Operation, usize)]) -> Result<CellGenotype> {
     CellGenotype::new(kind, nodes)
 }
 
-fn inputs_text(cell: &CellGenotype) -> String {
-    let mut text = Vec::with_capacity(2 * INTERMEDIATE_NODES);
-    for (node, inputs) in (INPUT_NODES..).zip(cell.nodes()) {
-        let free = (0..node).filter(|from| inputs.iter().all(|(_, used)| used != from));
-        let missing = free.map(|from| (Operation::None, from));
-        for (operation, from) in inputs.iter().copied().chain(missing).take(2) {
-            text.push(format!("('{operation}', {from})"));
-        }
-    }
-    text.join(", ")
+fn genotype_text(normal: &[(Operation, usize)], reduction: &[(Operation, usize)]) -> String {
+    format!(
+        "Genotype(normal=[{}], normal_concat=[2, 3, 4, 5], reduce=[{}], \
+         reduce_concat=[2, 3, 4, 5])",
+        inputs_text(normal),
+        inputs_text(reduction)
+    )
+}
+
+fn inputs_text(inputs: &[(Operation, usize)]) -> String {
+    let inputs = inputs
+        .iter()
+        .map(|(operation, from)| format!("('{operation}', {from})"));
+    inputs.collect::<Vec<_>>().join(", ")
 }

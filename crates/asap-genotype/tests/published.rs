@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use asap_genotype::{
-    ASAP, CellKind, DARTS_V1, DARTS_V2, Genotype, INPUT_NODES, NAMES, OpSet, Operation, PC_DARTS,
-    XNAS,
+    ASAP, CellKind, DARTS_V1, DARTS_V2, Genotype, INPUT_NODES, Listing, NAMES, OpSet, Operation,
+    PC_DARTS, XNAS,
 };
 
 /// Parameters of the CIFAR form with 20 cells and 10 classes, without the auxiliary head.
@@ -95,4 +95,30 @@ fn the_text_that_authors_published_is_the_constant() {
               ('max_pool_3x3', 0), ('sep_conv_5x5', 1), ('sep_conv_5x5', 2), ('sep_conv_3x3', 0), \
               ('sep_conv_3x3', 3), ('sep_conv_3x3', 1), ('sep_conv_3x3', 2)], reduce_concat=range(2, 6))";
     assert_eq!(Genotype::from_darts(pc).unwrap(), *PC_DARTS);
+}
+
+#[test]
+fn a_listing_keeps_the_order_of_its_text_and_a_genotype_does_not() {
+    // As in the XNAS authors' file: the inputs of the last three normal nodes are not by source.
+    let text = "Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0), ('sep_conv_3x3', 0), \
+                ('sep_conv_3x3', 2), ('sep_conv_3x3', 3), ('sep_conv_3x3', 1), ('dil_conv_5x5', 4), \
+                ('sep_conv_3x3', 0)], normal_concat=[2, 3, 4, 5], reduce=[('max_pool_3x3', 0), \
+                ('avg_pool_3x3', 1), ('avg_pool_3x3', 0), ('skip_connect', 2), ('dil_conv_3x3', 3), \
+                ('max_pool_3x3', 0), ('dil_conv_5x5', 4), ('avg_pool_3x3', 0)], \
+                reduce_concat=[2, 3, 4, 5])";
+    let listing = Listing::from_darts(text).unwrap();
+    assert_eq!(*listing.genotype(), *XNAS);
+    assert_eq!(listing.to_darts(), text);
+    assert_ne!(XNAS.to_darts(), text);
+    assert_eq!(Listing::named("xnas"), Some(&listing));
+    assert_eq!(Listing::from(&*XNAS), listing);
+    let inputs = listing.inputs(CellKind::Normal);
+    assert_eq!(inputs[4], (Operation::SepConv3x3, 3));
+}
+
+#[test]
+fn a_listing_of_an_unknown_genotype_is_by_source() {
+    let text = ASAP.to_darts().replace("dil_conv_5x5", "dil_conv_3x3");
+    let genotype = Genotype::from_darts(&text).unwrap();
+    assert_eq!(Listing::from(&genotype).to_darts(), text);
 }

@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 pub enum Form {
     /// As in the supernet: BN after pools, scale and shift only in the stem's BN (paper's search).
     Search,
+    /// As [`Form::Search`], but every pool of every edge has running statistics of its own, as a state dict may have
+    /// them. Training moves them all alike, so this form is for what was not trained.
+    SearchByEdge,
     /// As it is trained for use: no BN after pools, scale and shift in every BN.
     Final,
 }

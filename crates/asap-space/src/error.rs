@@ -35,6 +35,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A state dict that does not fit, or a network that the reference implementation of DARTS has not.
+    #[error("state dict of DARTS: {problems}")]
+    StateDict {
+        /// What is wrong, by key.
+        problems: String,
+    },
     /// From the kernels.
     #[error(transparent)]
     Kernels(#[from] asap_kernels::Error),

@@ -15,6 +15,21 @@ pub fn parameter_count(config: &NetworkConfig, topology: &Topology) -> Result<us
     Ok(plan.parameters().iter().map(|p| p.kind.count()).sum())
 }
 
+/// Values of a saved network, without padding: what is trainable, and the running means and variances of BN.
+///
+/// # Errors
+/// If the configuration makes no network.
+pub fn stored_values(config: &NetworkConfig, topology: &Topology) -> Result<usize> {
+    let plan = lower::plan(config, topology, 1)?;
+    let statistics: usize = plan.statistics().iter().map(|s| 2 * s.channels).sum();
+    Ok(statistics
+        + plan
+            .parameters()
+            .iter()
+            .map(|p| p.kind.count())
+            .sum::<usize>())
+}
+
 /// Multiply-accumulates of the forward pass of one image in training: convolutions and classifier, the auxiliary head's
 /// too, if there is one.
 ///
@@ -40,6 +55,18 @@ impl MemoryEstimate {
     pub fn total(&self) -> u64 {
         self.weights + self.activations + self.scratch
     }
+}
+
+/// Bytes of activations when `images` are classified together: tensors share memory as soon as nothing reads them again.
+///
+/// # Errors
+/// If the configuration makes no network.
+pub fn inference_activations(
+    config: &NetworkConfig,
+    topology: &Topology,
+    images: usize,
+) -> Result<u64> {
+    Ok(lower::plan(config, topology, images)?.inference_arena_bytes())
 }
 
 /// Memory of a training step with momentum.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod darts;
 mod error;
 mod estimate;
 mod init;
@@ -11,8 +12,12 @@ mod tensors;
 
 pub use asap_kernels::{Level, Regularisation, Wanted};
 pub use config::{Execution, Form, NetworkConfig, StemForm};
+pub use darts::{DartsAlphas, DartsLayout, DartsNetwork, darts_alpha_gradients, darts_op_weights};
 pub use error::{Error, Result};
-pub use estimate::{MemoryEstimate, macs_per_image, parameter_count, training_memory};
+pub use estimate::{
+    MemoryEstimate, inference_activations, macs_per_image, parameter_count, stored_values,
+    training_memory,
+};
 pub use network::{Images, Network, StepOutcome};
 pub use slab_map::SlabMap;
 pub use tensors::NamedTensor;

@@ -30,6 +30,9 @@ pub(crate) fn plan(config: &NetworkConfig, topology: &Topology, batch: usize) ->
             PlanBuilder::with_image_stem(batch, op_weights, image, config.channels)
         }
     };
+    if config.form == Form::SearchByEdge {
+        builder.keep_pools_by_edge();
+    }
     let mut channels = config.channels;
     let affine = config.form == Form::Final;
     for index in 0..config.cells {

@@ -186,6 +186,16 @@ impl Network {
         &mut self.weights
     }
 
+    /// Running means and variances of all normalisations, padded like the weights.
+    pub fn statistics(&self) -> &[f32] {
+        &self.statistics
+    }
+
+    /// The running statistics, to be changed; padding must stay 0.
+    pub fn statistics_mut(&mut self) -> &mut [f32] {
+        &mut self.statistics
+    }
+
     /// Gradients of the last step that wanted them, laid out like the weights.
     pub fn gradients(&self) -> &[f32] {
         &self.gradients

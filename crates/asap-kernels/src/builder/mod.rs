@@ -44,6 +44,7 @@ struct CellRecord {
 /// Collects stem, cells and head into a [`Plan`].
 pub struct PlanBuilder {
     plan: Plan,
+    pools_by_edge: bool,
     buffers: Vec<Buffer>,
     sources: Vec<Source>,
     cells: Vec<CellRecord>,
@@ -62,6 +63,7 @@ impl PlanBuilder {
                 op_weights,
                 ..Plan::default()
             },
+            pools_by_edge: false,
             buffers: Vec::new(),
             sources: Vec::new(),
             cells: Vec::new(),
@@ -207,7 +209,9 @@ impl PlanBuilder {
             let operation = connection.operation;
             let place = match operation {
                 // Shared by all edges out of the node.
-                CellOperation::MaxPool | CellOperation::AveragePool => format!("nodes.{from}"),
+                CellOperation::MaxPool | CellOperation::AveragePool if !self.pools_by_edge => {
+                    format!("nodes.{from}")
+                }
                 _ => format!("edges.{from}-{}", connection.to),
             };
             let term = Term {

@@ -139,6 +139,12 @@ impl PlanBuilder {
         }
     }
 
+    /// Every edge of the cells to come has pools of its own, whose normalisations have their own running statistics.
+    /// A pass is slower for it.
+    pub fn keep_pools_by_edge(&mut self) {
+        self.pools_by_edge = true;
+    }
+
     /// Takes a bank with all its operations.
     pub(super) fn bank(&mut self, bank: Bank) -> usize {
         let out = bank.size.strided(bank.stride);
@@ -190,7 +196,7 @@ impl PlanBuilder {
         let at = bank
             .pools
             .iter()
-            .position(|p| p.kind == kind)
+            .position(|p| p.kind == kind && !self.pools_by_edge)
             .unwrap_or_else(|| {
                 let out = bank.size.strided(bank.stride);
                 let norm = form.normalise_pools.then(|| {

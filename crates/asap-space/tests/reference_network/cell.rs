@@ -185,7 +185,7 @@ fn apply(
             };
             let norm = format!("cells.{cell}.nodes.{}.{operation}.norm", edge.from());
             match place.form {
-                Form::Search => pooled.norm(pass, &norm),
+                Form::Search | Form::SearchByEdge => pooled.norm(pass, &norm),
                 Form::Final => pooled,
             }
         }
