@@ -1,25 +1,36 @@
-//! `asap data`: what a data set holds, and whether its files are whole.
+//! `asap data`: the known data sets, what one holds, whether its files are whole, and how to get it.
 
-use crate::{output, quantities};
-use anyhow::Result;
-use asap_data::{LoadConfig, Part, Source};
-use clap::ValueEnum;
+mod fetch;
+mod info;
+mod list;
+mod verify;
+
+use crate::quantities;
+use anyhow::{Result, bail};
+use asap_data::{LoadConfig, Manifest, Source, datasets_folder};
+use std::path::{Path, PathBuf};
 
 /// What to do with a data set.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
+    /// List the known data sets: counts, size of the download, licence, and which are here
+    List(list::Arguments),
     /// Print counts, sizes, classes and colours of the training and the test images
-    Info(Info),
+    Info(info::Arguments),
     /// Check every file against the manifest or, without one, that every image can be read
-    Verify(Verify),
+    Verify(verify::Arguments),
+    /// Download a known data set from its publisher, check it and unpack it
+    Fetch(fetch::Arguments),
 }
 
 /// Which images, and how they are brought in.
 #[derive(clap::Args)]
 struct Images {
-    /// fashion-mnist, cifar10:DIR, cifar100:DIR, idx:DIR, folder:DIR, or a folder
-    #[arg(value_name = "DATA", default_value = "fashion-mnist")]
+    #[arg(value_name = "DATA", default_value = "fashion-mnist", help = Source::FORMS)]
     data: String,
+    /// The folder of the known data set DATA [default: where `asap data fetch` puts it]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Height and width that images are resized to, in pixels [default: as they are; of a folder, inferred]
     #[arg(long, value_name = "PIXELS", value_parser = quantities::parse_pixels)]
     size: Option<usize>,
@@ -33,74 +44,55 @@ impl Images {
         LoadConfig {
             size: self.size,
             skip_bad: self.skip_bad,
+            ..LoadConfig::default()
+        }
+    }
+
+    /// The manifest of `data`, if that is the name of a known data set.
+    fn manifest(&self) -> Result<Option<Manifest>> {
+        match known(&self.data)? {
+            true => Ok(Some(Manifest::named(&self.data)?)),
+            false => Ok(None),
+        }
+    }
+
+    /// Where the images are.
+    fn source(&self) -> Result<Source> {
+        match (&self.dir, self.manifest()?) {
+            (None, _) => Ok(self.data.parse()?),
+            (Some(folder), Some(manifest)) => Ok(Source::of_manifest(&manifest, folder)?),
+            (Some(_), None) => bail!(
+                "--dir: expected the name of a known data set beside it, found `{}`",
+                self.data
+            ),
         }
     }
 }
 
-/// Settings of `asap data info`.
-#[derive(clap::Args)]
-pub(crate) struct Info {
-    #[command(flatten)]
-    images: Images,
-    /// How it is printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+/// Whether `name` is that of a known data set. Nothing is known where the folder of manifests is not.
+fn known(name: &str) -> Result<bool> {
+    Ok(datasets_folder().is_ok() && Manifest::names()?.iter().any(|known| known == name))
 }
 
-/// Settings of `asap data verify`.
-#[derive(clap::Args)]
-pub(crate) struct Verify {
-    #[command(flatten)]
-    images: Images,
+/// Where the known data set `name` is fetched to.
+fn default_folder(name: &str) -> Result<PathBuf> {
+    Ok(datasets_folder()?.join(name))
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One JSON line for each part
-    Json,
+/// Whether anything of a data set is in `folder`.
+fn is_here(folder: &Path) -> bool {
+    folder.is_dir()
 }
 
-/// Reads the data set and prints.
+/// Carries out `command` and prints.
 ///
 /// # Errors
-/// If there is no such data, or a file of it is missing or broken; the message names it.
+/// If there is no such data, or a file of it is missing, broken or not to be had; the message names it.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Info(arguments) => info(arguments),
-        Command::Verify(arguments) => verify(&arguments.images),
+        Command::List(arguments) => list::run(arguments),
+        Command::Info(arguments) => info::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Fetch(arguments) => fetch::run(arguments),
     }
-}
-
-fn info(arguments: &Info) -> Result<()> {
-    let source: Source = arguments.images.data.parse()?;
-    for part in [Part::Train, Part::Test] {
-        let description = source.open(part, arguments.images.load())?.describe();
-        match arguments.format {
-            Format::Text => output::line(format_args!("{part}: {description}"))?,
-            Format::Json => output::line(serde_json::to_string(&description)?)?,
-        }
-    }
-    Ok(())
-}
-
-fn verify(images: &Images) -> Result<()> {
-    let source: Source = images.data.parse()?;
-    if let Some(manifest) = source.verify()? {
-        let files = manifest.files.len();
-        return output::line(format_args!(
-            "{source}: {files} files are as the manifest says (licence {}, from {})",
-            manifest.licence, manifest.source
-        ));
-    }
-    for part in [Part::Train, Part::Test] {
-        let dataset = source.open(part, images.load())?;
-        let count = quantities::count(dataset.len() as u64);
-        output::line(format_args!("{source}: {count} {part} images can be read"))?;
-        for path in dataset.skipped() {
-            output::line(format_args!("{source}: left out {}", path.display()))?;
-        }
-    }
-    Ok(())
 }

@@ -1,18 +1,22 @@
-//! How the images of a training batch are varied: cropped, flipped and cut out.
+//! How the images of a training batch are varied.
 //!
 //! As the DARTS recipe has it: the image is framed with black and a window of its own size is cut
-//! from it; half of the images are mirrored; the square that is cut out is 0 after normalisation,
-//! the mean colour, and may reach over the edge.
+//! from it, or a random part of it is resized; half of the images are mirrored; then AutoAugment or
+//! varied colours; the square that is cut out is 0 after normalisation, the mean colour, and may reach
+//! over the edge.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::auto_augment::auto_augment;
+use crate::colour_jitter::ColourJitter;
 use crate::error::{Error, Result};
-use crate::random::Random;
+use crate::pictures::Picture;
+use crate::random::{Purpose, Random};
 
 /// What is varied in the images of a training batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augmentation {
     /// Width in pixels of the black frame in which the window moves. Paper: 4. 0: no cropping.
@@ -21,6 +25,16 @@ pub struct Augmentation {
     pub flip: bool,
     /// Side in pixels of the square that is cut out. As DARTS trains the final network: 16.
     pub cutout: Option<usize>,
+    /// The least share of its area that is seen of an image, resized to the size of all; of an image that has a file
+    /// of its own, in the size of that. As DARTS trains on ImageNet: 0.08.
+    #[serde(default)]
+    pub resized_crop: Option<f64>,
+    /// Whether images are changed by AutoAugment's policy for CIFAR-10. As the recipe of the paper: yes.
+    #[serde(default)]
+    pub auto_augment: bool,
+    /// How far colours are varied.
+    #[serde(default)]
+    pub colour_jitter: ColourJitter,
 }
 
 impl Augmentation {
@@ -29,6 +43,9 @@ impl Augmentation {
         crop_padding: 0,
         flip: false,
         cutout: None,
+        resized_crop: None,
+        auto_augment: false,
+        colour_jitter: ColourJitter::NONE,
     };
 
     /// Checks that something is left of an image of `height` and `width`.
@@ -44,7 +61,38 @@ impl Augmentation {
             let expected = format!("from 1 to the image's shorter side of {side} pixels");
             return Err(Error::setting("cutout", expected, cutout));
         }
-        Ok(())
+        if let Some(share) = self.resized_crop {
+            if !(share > 0.0 && share <= 1.0) {
+                let expected = "a share of an image above 0, at most 1";
+                return Err(Error::setting("resized crop", expected, share));
+            }
+            if self.crop_padding > 0 {
+                let expected = "0 beside a resized crop";
+                return Err(Error::setting("crop padding", expected, self.crop_padding));
+            }
+        }
+        self.colour_jitter.check()
+    }
+
+    /// Whether images take long enough that all cores should prepare them.
+    pub(crate) fn takes_long(&self) -> bool {
+        self.resized_crop.is_some() || self.repaints()
+    }
+
+    /// Whether the bytes of images change, not only their places.
+    pub(crate) fn repaints(&self) -> bool {
+        self.auto_augment || self.colour_jitter != ColourJitter::NONE
+    }
+
+    /// Changes the colours of `picture`, the image at `place` under `seed`.
+    pub(crate) fn repaint(&self, picture: &mut Picture, seed: u64, place: [u64; 2]) {
+        if self.auto_augment {
+            auto_augment(picture, &mut Random::new(seed, Purpose::AutoAugment, place));
+        }
+        if self.colour_jitter != ColourJitter::NONE {
+            let mut random = Random::new(seed, Purpose::Colours, place);
+            self.colour_jitter.apply(picture, &mut random);
+        }
     }
 
     /// Where one image of `height` and `width` is cropped, flipped and cut out.
@@ -111,6 +159,7 @@ mod tests {
             crop_padding: 1,
             flip: true,
             cutout: Some(1),
+            ..Augmentation::NONE
         };
         let mut seen = std::collections::BTreeSet::new();
         let mut centres = std::collections::BTreeSet::new();
@@ -164,7 +213,8 @@ mod tests {
             Augmentation {
                 crop_padding: 5,
                 flip: true,
-                cutout: Some(6)
+                cutout: Some(6),
+                ..Augmentation::NONE
             }
             .check(8, 6)
             .is_ok()
@@ -183,6 +233,14 @@ mod tests {
             })
             .contains("found 7")
         );
+        let cropped = |resized_crop, crop_padding| Augmentation {
+            resized_crop: Some(resized_crop),
+            crop_padding,
+            ..Augmentation::NONE
+        };
+        assert!(cropped(1.0, 0).check(8, 6).is_ok());
+        assert!(message(cropped(0.0, 0)).contains("above 0"));
+        assert!(message(cropped(0.08, 4)).contains("0 beside a resized crop"));
         assert!(
             Augmentation {
                 cutout: Some(0),

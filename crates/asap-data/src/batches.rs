@@ -1,8 +1,11 @@
 //! Batches, prepared ahead on a thread of their own.
 //!
 //! What a batch holds is a pure function of the seed, the epoch and the step. So a run that goes on
-//! at some step sees what it would have seen, and how far the thread is ahead never matters.
+//! at some step sees what it would have seen, and how far the thread is ahead never matters. Where an
+//! image takes long, because it is decoded from its file or repainted, all cores share a batch: what is held is
+//! never more than a few batches, however large the data set is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -10,19 +13,22 @@ use std::thread::{self, JoinHandle};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::augmentation::{Augmentation, Placement};
+use crate::augmentation::Augmentation;
 use crate::dataset::Dataset;
-use crate::develop::Developer;
+use crate::develop::{Developer, window};
 use crate::error::{Error, Result};
 use crate::normalisation::Normalisation;
+use crate::parallel;
+use crate::pictures::Picture;
 use crate::random::{Purpose, Random};
+use crate::resized_crop::resized_crop;
 
 /// How many batches wait for their turn: enough to bridge a step that is faster than the others,
 /// few enough that their memory does not matter.
 const AHEAD: usize = 2;
 
 /// What the images are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pass {
     /// In another order every epoch, varied; a last batch that is not full is left out.
@@ -81,6 +87,8 @@ struct Plan {
     batch: usize,
     pass: Pass,
     developer: Developer,
+    /// How many prepare a batch.
+    threads: usize,
 }
 
 impl Batches {
@@ -109,12 +117,21 @@ impl Batches {
             width: dataset.width(),
             tables: config.normalisation.tables(),
         };
+        let takes_long = match config.pass {
+            Pass::Training { augmentation, .. } => augmentation.takes_long(),
+            Pass::Evaluation => false,
+        };
+        let threads = match takes_long || dataset.is_streamed() {
+            true => parallel::cores(),
+            false => 1,
+        };
         let plan = Plan {
             dataset,
             indices,
             batch,
             pass: config.pass,
             developer,
+            threads,
         };
         Ok(Self(Arc::new(plan)))
     }
@@ -142,7 +159,9 @@ impl Batches {
         let worker = thread::spawn(move || {
             let order = plan.order(epoch);
             for step in steps {
-                if sender.send(plan.prepare(&order, epoch, step)).is_err() {
+                let batch = plan.prepare(&order, epoch, step);
+                let is_last = batch.is_err();
+                if sender.send(batch).is_err() || is_last {
                     return; // Nobody waits for the rest.
                 }
             }
@@ -164,50 +183,85 @@ impl Plan {
         order
     }
 
-    fn prepare(&self, order: &[u32], epoch: usize, step: usize) -> Batch {
+    fn prepare(&self, order: &[u32], epoch: usize, step: usize) -> Result<Batch> {
         let (height, width) = (self.dataset.height(), self.dataset.width());
         let shape = [height, width, self.dataset.channels()];
         let image = shape.iter().product::<usize>();
         let first = step * self.batch;
         let chosen = &order[first..order.len().min(first + self.batch)];
         let mut pixels = vec![0.0; chosen.len() * image];
-        for ((position, &index), pixels) in (first as u64..)
+        let mut images: Vec<([u64; 2], u32, &mut [f32])> = (first as u64..)
+            .map(|position| [epoch as u64, position])
             .zip(chosen)
             .zip(pixels.chunks_exact_mut(image))
-        {
-            let placement = match self.pass {
-                Pass::Evaluation => Placement::default(),
-                Pass::Training { seed, augmentation } => {
-                    let place = [epoch as u64, position];
-                    let mut random = Random::new(seed, Purpose::Augmentation, place);
-                    augmentation.draw(&mut random, height, width)
-                }
-            };
-            self.developer
-                .develop(self.dataset.image(index as usize), &placement, pixels);
-        }
+            .map(|((place, &index), pixels)| (place, index, pixels))
+            .collect();
+        parallel::try_each(&mut images, self.threads, |(place, index, pixels)| {
+            self.prepare_image(*place, *index as usize, pixels)
+        })?;
         let labels = chosen
             .iter()
             .map(|&index| self.dataset.labels()[index as usize])
             .collect();
-        Batch {
+        Ok(Batch {
             pixels,
             labels,
             shape,
+        })
+    }
+
+    /// Writes image `index`, which stands at `place`, to `pixels`.
+    fn prepare_image(&self, place: [u64; 2], index: usize, pixels: &mut [f32]) -> Result<()> {
+        let Pass::Training { seed, augmentation } = self.pass else {
+            self.developer
+                .develop(&self.dataset.image(index)?, None, pixels);
+            return Ok(());
+        };
+        let (height, width) = (self.dataset.height(), self.dataset.width());
+        let channels = self.dataset.channels();
+        let bytes = match augmentation.resized_crop {
+            None => self.dataset.image(index)?,
+            Some(least_share) => {
+                let mut random = Random::new(seed, Purpose::ResizedCrop, place);
+                let picture = self.dataset.picture(index)?;
+                Cow::Owned(resized_crop(
+                    &picture,
+                    least_share,
+                    &mut random,
+                    (height, width),
+                ))
+            }
+        };
+        let mut random = Random::new(seed, Purpose::Augmentation, place);
+        let placement = augmentation.draw(&mut random, height, width);
+        let mut shown = window(bytes, width, channels, &placement);
+        if augmentation.repaints() {
+            let mut picture = Picture {
+                height,
+                width,
+                channels,
+                bytes: shown.into_owned(),
+            };
+            augmentation.repaint(&mut picture, seed, place);
+            shown = picture.bytes.into();
         }
+        self.developer
+            .develop(&shown, placement.cutout.as_ref(), pixels);
+        Ok(())
     }
 }
 
-/// Batches of one epoch, in order, as they become ready.
+/// Batches of one epoch, in order, as they become ready; one that cannot be made, because a file cannot be read any
+/// more, is the last.
 pub struct Prepared {
-    receiver: Option<Receiver<Batch>>,
+    receiver: Option<Receiver<Result<Batch>>>,
     worker: Option<JoinHandle<()>>,
 }
 
 impl Iterator for Prepared {
-    type Item = Batch;
+    type Item = Result<Batch>;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<Result<Batch>> {
         if let Some(batch) = self
             .receiver
             .as_ref()

@@ -1,14 +1,21 @@
-//! Images with labels, held as the bytes they were stored as.
+//! Images with labels, held as the bytes they were stored as, or decoded from their files when they
+//! are needed.
 //!
 //! One byte a channel is a quarter of the memory of floats, and loses nothing: floats are made when
 //! a batch is.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::parallel;
+use crate::pictures::{Files, Picture};
+
+/// Images that are read together when all are looked at.
+const BLOCK: usize = 4096;
 
 /// The two parts in which a data set comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,7 +58,10 @@ pub struct DatasetParts {
 /// Images of one size, each with the label of its class.
 #[derive(Clone)]
 pub struct Dataset {
+    /// Without images, if they are decoded on the fly.
     parts: DatasetParts,
+    /// Where every image comes from, if each has a file of its own.
+    files: Option<Files>,
     skipped: Vec<PathBuf>,
 }
 
@@ -99,13 +109,20 @@ impl Dataset {
         }
         Ok(Self {
             parts,
+            files: None,
             skipped: Vec::new(),
         })
     }
 
-    pub(crate) fn with_skipped(mut self, skipped: Vec<PathBuf>) -> Self {
-        self.skipped = skipped;
-        self
+    /// Pictures from `files`, one for each label, without those that were `skipped`. Without images in `parts` they
+    /// are decoded on the fly; with them they are what the files hold.
+    pub(crate) fn of_files(parts: DatasetParts, files: Files, skipped: Vec<PathBuf>) -> Self {
+        debug_assert_eq!(parts.labels.len(), files.len(), "a label for each file");
+        Self {
+            parts,
+            files: Some(files),
+            skipped,
+        }
     }
 
     pub(crate) fn into_parts(self) -> DatasetParts {
@@ -145,17 +162,70 @@ impl Dataset {
 
     /// The bytes of image `index`, `[H, W, C]`.
     ///
+    /// # Errors
+    ///
+    /// If it is decoded on the fly and its file cannot be read any more.
+    ///
     /// # Panics
     ///
     /// If there is no such image.
-    pub fn image(&self, index: usize) -> &[u8] {
-        let bytes = self.parts.height * self.parts.width * self.parts.channels;
-        &self.parts.images[index * bytes..][..bytes]
+    pub fn image(&self, index: usize) -> Result<Cow<'_, [u8]>> {
+        match &self.files {
+            Some(files) if self.is_streamed() => files.decode(index).map(Cow::Owned),
+            _ => {
+                let bytes = self.image_bytes();
+                Ok(Cow::Borrowed(&self.parts.images[index * bytes..][..bytes]))
+            }
+        }
     }
 
-    /// The bytes of all images, `[N, H, W, C]`.
-    pub fn images(&self) -> &[u8] {
-        &self.parts.images
+    /// Image `index` in the size in which it was stored: that of its file, if it has one.
+    pub(crate) fn picture(&self, index: usize) -> Result<Picture> {
+        if let Some(files) = &self.files {
+            return files.picture(index);
+        }
+        Ok(Picture {
+            height: self.parts.height,
+            width: self.parts.width,
+            channels: self.parts.channels,
+            bytes: self.image(index)?.into_owned(),
+        })
+    }
+
+    /// The bytes of all images, `[N, H, W, C]`; `None` if they are decoded on the fly.
+    pub fn images(&self) -> Option<&[u8]> {
+        (!self.is_streamed()).then_some(&self.parts.images)
+    }
+
+    /// Whether images are decoded from their files when they are needed, because they would take too much of
+    /// the memory.
+    pub fn is_streamed(&self) -> bool {
+        self.parts.images.is_empty()
+    }
+
+    /// Whether each image has a file of its own.
+    pub(crate) fn has_files(&self) -> bool {
+        self.files.is_some()
+    }
+
+    /// Reads every image once, on all cores, to find one that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If images are decoded on the fly and a file cannot be read; the first is named.
+    pub fn read_through(&self) -> Result<()> {
+        if !self.is_streamed() {
+            return Ok(());
+        }
+        self.indices().chunks(BLOCK).try_for_each(|block| {
+            let read = |&index: &u32| self.image(index as usize).map(|_| ());
+            parallel::for_each(block, read).into_iter().collect()
+        })
+    }
+
+    /// Bytes of one image.
+    pub(crate) fn image_bytes(&self) -> usize {
+        self.parts.height * self.parts.width * self.parts.channels
     }
 
     /// The label of every image, `[N]`.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::dataset::Dataset;
+use crate::error::Result;
 use crate::normalisation::Normalisation;
 
 /// Counts, sizes and colours of a data set.
@@ -22,29 +23,40 @@ pub struct Description {
     pub width: usize,
     /// 1 for grey, 3 for red, green and blue.
     pub channels: usize,
-    /// Mean and standard deviation of each channel over all images.
+    /// Mean and standard deviation of each channel over all images, as [`Normalisation::of`] takes them.
     pub normalisation: Normalisation,
+    /// Bytes of all images, decoded.
+    pub bytes: u64,
+    /// Whether images are decoded from their files when they are needed, because they would take more than a quarter
+    /// of the memory available; else they are held in memory.
+    pub streamed: bool,
     /// Number of files that were left out because they could not be read.
     pub skipped: usize,
 }
 
 impl Dataset {
     /// Counts, sizes and colours of this data set.
-    pub fn describe(&self) -> Description {
+    ///
+    /// # Errors
+    ///
+    /// If images are decoded on the fly and a file cannot be read any more.
+    pub fn describe(&self) -> Result<Description> {
         let mut counts = vec![0; self.classes().len()];
         for &label in self.labels() {
             counts[label as usize] += 1;
         }
-        Description {
+        Ok(Description {
             name: self.name().to_owned(),
             images: self.len(),
             classes: self.classes().iter().cloned().zip(counts).collect(),
             height: self.height(),
             width: self.width(),
             channels: self.channels(),
-            normalisation: Normalisation::of_all(self),
+            normalisation: Normalisation::of(self, &self.indices())?,
+            bytes: self.len() as u64 * self.image_bytes() as u64,
+            streamed: self.is_streamed(),
             skipped: self.skipped().len(),
-        }
+        })
     }
 }
 
@@ -66,6 +78,12 @@ impl fmt::Display for Description {
         };
         let Normalisation { mean, std } = &self.normalisation;
         writeln!(f, "mean {}, std {}", figures(mean), figures(std))?;
+        let mebibytes = self.bytes as f64 / f64::from(1 << 20);
+        let kept = match self.streamed {
+            true => "decoded on the fly: more than a quarter of the memory available",
+            false => "held in memory",
+        };
+        writeln!(f, "{mebibytes:.1} MiB of images, {kept}")?;
         if self.skipped > 0 {
             writeln!(f, "{} files left out: they cannot be read", self.skipped)?;
         }

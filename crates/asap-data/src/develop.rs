@@ -1,8 +1,45 @@
-//! One image of a batch, from bytes to floats, in one pass over its rows.
+//! One image of a batch, from bytes to floats.
 //!
-//! A table says for each channel what a byte becomes, so no pixel costs arithmetic or a branch.
+//! First the window of the image that is shown, in bytes; then a table says for each channel what a byte
+//! becomes, so no pixel costs arithmetic or a branch.
 
-use crate::augmentation::Placement;
+use std::borrow::Cow;
+
+use crate::augmentation::{Placement, Rectangle};
+
+/// What of an image `[H, W, C]` is shown, of the same shape; black beyond its edge.
+pub(crate) fn window<'a>(
+    bytes: Cow<'a, [u8]>,
+    width: usize,
+    channels: usize,
+    placement: &Placement,
+) -> Cow<'a, [u8]> {
+    let Placement {
+        down, right, flip, ..
+    } = *placement;
+    if (down, right, flip) == (0, 0, false) {
+        return bytes;
+    }
+    let row = width * channels;
+    // The columns of the window that show the image, and where in the image they begin.
+    let before = right.min(0).unsigned_abs().min(width);
+    let after = right.max(0).unsigned_abs().min(width);
+    let (shown, skipped) = (before * channels..row - after * channels, after * channels);
+    let mut window = vec![0; bytes.len()];
+    for (y, line) in window.chunks_exact_mut(row).enumerate() {
+        let source = y
+            .checked_add_signed(down)
+            .and_then(|y| bytes.chunks_exact(row).nth(y));
+        if let Some(source) = source {
+            line[shown.clone()].copy_from_slice(&source[skipped..][..shown.len()]);
+        }
+        if flip {
+            line.reverse();
+            line.chunks_exact_mut(channels).for_each(<[u8]>::reverse);
+        }
+    }
+    window.into()
+}
 
 /// Turns bytes into the floats of a batch.
 pub(crate) struct Developer {
@@ -12,39 +49,8 @@ pub(crate) struct Developer {
 }
 
 impl Developer {
-    /// Writes the image `bytes` (`[H, W, C]`) to `pixels`, of the same shape.
-    pub(crate) fn develop(&self, bytes: &[u8], placement: &Placement, pixels: &mut [f32]) {
-        let channels = self.tables.len();
-        let row = self.width * channels;
-        // The columns of the window that show the image, and where in the image they begin.
-        let before = placement.right.min(0).unsigned_abs().min(self.width);
-        let after = placement.right.max(0).unsigned_abs().min(self.width);
-        let (shown, skipped) = (before * channels..row - after * channels, after * channels);
-        for (y, line) in pixels.chunks_exact_mut(row).enumerate() {
-            let source = y
-                .checked_add_signed(placement.down)
-                .and_then(|y| bytes.chunks_exact(row).nth(y));
-            match source {
-                None => self.blacken(line),
-                Some(source) => {
-                    self.blacken(&mut line[..shown.start]);
-                    self.look_up(&source[skipped..], &mut line[shown.clone()]);
-                    self.blacken(&mut line[shown.end..]);
-                }
-            }
-            if placement.flip {
-                line.reverse();
-                line.chunks_exact_mut(channels).for_each(<[f32]>::reverse);
-            }
-            if let Some(cutout) = &placement.cutout
-                && cutout.rows.contains(&y)
-            {
-                line[cutout.columns.start * channels..cutout.columns.end * channels].fill(0.0);
-            }
-        }
-    }
-
-    fn look_up(&self, bytes: &[u8], pixels: &mut [f32]) {
+    /// Writes the image `bytes` (`[H, W, C]`) to `pixels`, of the same shape, without what is cut out.
+    pub(crate) fn develop(&self, bytes: &[u8], cutout: Option<&Rectangle>, pixels: &mut [f32]) {
         let channels = self.tables.len();
         for (pixel, bytes) in pixels
             .chunks_exact_mut(channels)
@@ -54,13 +60,12 @@ impl Developer {
                 *value = table[byte as usize];
             }
         }
-    }
-
-    fn blacken(&self, pixels: &mut [f32]) {
-        for pixel in pixels.chunks_exact_mut(self.tables.len()) {
-            for (value, table) in pixel.iter_mut().zip(&self.tables) {
-                *value = table[0];
-            }
+        let Some(Rectangle { rows, columns }) = cutout else {
+            return;
+        };
+        let lines = pixels.chunks_exact_mut(self.width * channels);
+        for line in lines.skip(rows.start).take(rows.len()) {
+            line[columns.start * channels..columns.end * channels].fill(0.0);
         }
     }
 }
@@ -68,7 +73,6 @@ impl Developer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augmentation::Rectangle;
 
     /// Every byte as it is, but black is -1: what is cut out is 0 and can be told from it.
     fn developer(width: usize, channels: usize) -> Developer {
@@ -84,7 +88,9 @@ mod tests {
     fn developed(height: usize, width: usize, channels: usize, placement: &Placement) -> Vec<f32> {
         let bytes: Vec<u8> = (1..).take(height * width * channels).collect();
         let mut pixels = vec![f32::NAN; bytes.len()];
-        developer(width, channels).develop(&bytes, placement, &mut pixels);
+        let shown = window(bytes.into(), width, channels, placement);
+        let cutout = placement.cutout.as_ref();
+        developer(width, channels).develop(&shown, cutout, &mut pixels);
         pixels
     }
 

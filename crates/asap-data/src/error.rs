@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use crate::checksum::Algorithm;
+
 /// A [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,6 +19,22 @@ pub enum Error {
         path: PathBuf,
         /// The system's answer.
         source: std::io::Error,
+    },
+    /// The operating system refused to write.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// File or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file could not be downloaded.
+    #[error("{url}: expected a file to download, found: {found}")]
+    Download {
+        /// Where it should have been.
+        url: String,
+        /// What the server or the network answered.
+        found: String,
     },
     /// A file or folder is not what its place promises.
     #[error("{}: expected {expected}, found {found}", path.display())]
@@ -53,10 +71,12 @@ pub enum Error {
         found: usize,
     },
     /// A file differs from the one in the manifest.
-    #[error("{}: expected sha256 {expected}, found {found}", path.display())]
+    #[error("{}: expected {algorithm} {expected}, found {found}", path.display())]
     Checksum {
         /// The file.
         path: PathBuf,
+        /// How it was digested.
+        algorithm: Algorithm,
         /// As the manifest has it, in lower-case hexadecimal.
         expected: String,
         /// As the file has it.
@@ -97,6 +117,14 @@ pub enum Error {
 impl Error {
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
+        Self::Write {
             path: path.to_owned(),
             source,
         }

@@ -16,6 +16,12 @@ pub(crate) enum Purpose {
     Order = 2,
     /// Where one image is cropped, flipped and cut out.
     Augmentation = 3,
+    /// Which part of one image is seen.
+    ResizedCrop = 4,
+    /// What AutoAugment does to one image.
+    AutoAugment = 5,
+    /// How the colours of one image are varied.
+    Colours = 6,
 }
 
 /// A stream of random numbers.
@@ -43,6 +49,12 @@ impl Random {
                 return (product >> 32) as u32;
             }
         }
+    }
+
+    /// A number from 0 to below 1, in steps of 2^-53.
+    pub(crate) fn share(&mut self) -> f64 {
+        const STEPS: f64 = (1_u64 << 53) as f64;
+        (self.0.next_u64() >> 11) as f64 / STEPS
     }
 
     /// Puts `items` in random order (Fisher and Yates).
@@ -79,6 +91,16 @@ mod tests {
             counts.iter().all(|count| count.abs_diff(10_000) < 556),
             "{counts:?}"
         );
+    }
+
+    #[test]
+    fn shares_are_spread_from_0_to_below_1() {
+        let mut random = Random::new(1, Purpose::Split, [0, 0]);
+        let shares: Vec<f64> = (0..10_000).map(|_| random.share()).collect();
+        assert!(shares.iter().all(|share| (0.0..1.0).contains(share)));
+        // Six standard deviations of the mean are 0.0173.
+        let mean = shares.iter().sum::<f64>() / 10_000.0;
+        assert!((mean - 0.5).abs() < 0.0173, "{mean}");
     }
 
     #[test]

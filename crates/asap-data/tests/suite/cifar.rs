@@ -31,7 +31,7 @@ fn planes_become_pixels_and_batches_follow_each_other() {
     assert_eq!(train.labels(), [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]);
     assert_eq!(train.classes()[9], "truck");
     // Byte k of the third batch's first record is 3 + k modulo 256; a plane has 1024 bytes.
-    let image = train.image(4);
+    let image = train.image(4).unwrap();
     assert_eq!(
         image[..6],
         [3, 3, 3, 4, 4, 4],
@@ -53,7 +53,8 @@ fn red_comes_first_then_green_then_blue() {
     }
     folder.write("test_batch.bin", &record);
     let test = cifar10(folder.path(), Part::Test).unwrap();
-    let pixel = |row: usize, column: usize| &test.image(0)[(row * 32 + column) * 3..][..3];
+    let image = test.image(0).unwrap();
+    let pixel = |row: usize, column: usize| &image[(row * 32 + column) * 3..][..3];
     assert_eq!(pixel(0, 0), [10, 20, 30]);
     assert_eq!(pixel(1, 1), [1, 2, 3]);
 }
@@ -81,7 +82,7 @@ fn cifar100_counts_fine_labels() {
         ("worm", "aquarium_fish")
     );
     assert_eq!(
-        train.image(0)[..3],
+        train.image(0).unwrap()[..3],
         [5, 5, 5],
         "pixels begin after two labels"
     );

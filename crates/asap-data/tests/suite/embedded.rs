@@ -1,14 +1,18 @@
 //! The data set that comes with the project, all of it.
 
-use asap_data::{LoadConfig, Manifest, Normalisation, Part, Source, datasets_folder, open};
+use std::path::Path;
+
+use asap_data::{Checksum, LoadConfig, Manifest, Normalisation, Part, Source, open};
 
 #[test]
 fn fashion_mnist_is_whole() {
-    let manifest = Source::FashionMnist.verify().unwrap().unwrap();
+    let (manifest, folder) = Source::FashionMnist.manifest().unwrap().unwrap();
+    assert_eq!(manifest.verify(&folder).unwrap(), 4);
     for (part, images) in [(Part::Train, manifest.train), (Part::Test, manifest.test)] {
         let description = open("fashion-mnist", part, LoadConfig::default())
             .unwrap()
-            .describe();
+            .describe()
+            .unwrap();
         assert_eq!(description.images, images);
         assert_eq!(
             (description.height, description.width, description.channels),
@@ -34,21 +38,42 @@ fn its_mean_and_deviation_are_the_known_ones() {
         (mean[0] - 0.2860).abs() < 5e-5 && (std[0] - 0.3530).abs() < 5e-5,
         "{mean:?} {std:?}"
     );
-    assert_eq!(train.describe().normalisation, Normalisation { mean, std });
+    assert_eq!(
+        train.describe().unwrap().normalisation,
+        Normalisation { mean, std }
+    );
 }
 
 #[test]
-fn every_manifest_can_be_read_and_names_its_classes() {
-    let folder = datasets_folder().unwrap();
-    for (file, images) in [("fashion-mnist.toml", 70_000), ("cifar-10.toml", 60_000)] {
-        let manifest = Manifest::read(&folder.join(file)).unwrap();
-        assert_eq!(manifest.train + manifest.test, images);
-        assert_eq!(manifest.classes.len(), 10);
+fn every_manifest_is_called_as_its_data_and_says_how_it_is_read() {
+    let names = Manifest::names().unwrap();
+    assert_eq!(names.len(), 10, "{names:?}");
+    for name in names {
+        let manifest = Manifest::named(&name).unwrap();
+        assert_eq!(manifest.name, name);
+        assert!(manifest.train > 0 && manifest.test > 0 && manifest.class_count > 1);
         assert!(
-            manifest
-                .files
-                .iter()
-                .all(|file| file.sha256.len() == 64 && file.bytes > 0)
+            matches!(manifest.classes.len(), 0) || manifest.classes.len() == manifest.class_count
+        );
+        Source::of_manifest(&manifest, Path::new("here")).unwrap();
+        for file in &manifest.files {
+            assert!(file.sha256.len() == 64 && file.bytes > 0, "{}", file.name);
+        }
+        for download in &manifest.downloads {
+            let stated = download.checksum != Checksum::Unknown;
+            assert_eq!(
+                stated,
+                !download.checksum_from.is_empty(),
+                "{}",
+                download.file
+            );
+            assert!(!download.urls.is_empty(), "{}", download.file);
+        }
+        assert!(
+            !manifest.downloads.is_empty() || !manifest.note.is_empty(),
+            "{name}"
         );
     }
+    let message = Manifest::named("cifar11").unwrap_err().to_string();
+    assert!(message.contains("cifar10, cifar100, cinic10"), "{message}");
 }

@@ -3,10 +3,16 @@
 
 mod batches;
 mod cifar;
+mod csv;
 mod embedded;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod files;
 mod folder;
 mod folder_pictures;
 mod idx;
+mod known_folders;
 mod source;
 mod split;
+mod streamed;
+mod svhn;

@@ -10,6 +10,13 @@ fn a_kind_with_a_path_is_read_and_written_the_same() {
         "fashion-mnist",
         "cifar10:/a/b",
         "cifar100:c",
+        "svhn:s",
+        "svhn-extra:s",
+        "cinic10:/c",
+        "freiburg-groceries:g/splits/train2.txt",
+        "imagenet:/i",
+        "tiny-imagenet:t",
+        "csv:a/table.csv",
         "idx:d/e",
         "folder:f:g",
     ] {
@@ -33,11 +40,29 @@ fn a_plain_path_is_known_by_what_is_in_it() {
     assert_eq!(kind(), Source::Cifar100(path()));
     folder.write("cifar-10-batches-bin/data_batch_1.bin", &[]);
     assert_eq!(kind(), Source::Cifar10(path()));
+    let table = folder.write("some.csv", b"path,label\n");
+    assert_eq!(
+        table.to_str().unwrap().parse::<Source>().unwrap(),
+        Source::Csv(table)
+    );
+    folder.write("train.csv", &[]);
+    folder.write("test.csv", &[]);
+    assert_eq!(kind(), Source::Csv(path()));
+    let others = TemporaryFolder::new();
+    let spec = |name: &str| others.path().join(name).to_str().unwrap().to_owned();
+    let kind = |name: &str| spec(name).parse::<Source>().unwrap();
+    others.write("svhn/train_32x32.mat", &[]);
+    assert_eq!(kind("svhn"), Source::Svhn(spec("svhn").into()));
+    others.write("tiny/val/val_annotations.txt", &[]);
+    assert_eq!(kind("tiny"), Source::TinyImageNet(spec("tiny").into()));
+    others.write("food/splits/train0.txt", &[]);
+    others.write("food/images/a", &[]);
+    assert_eq!(kind("food"), Source::FreiburgGroceries(spec("food").into()));
 }
 
 #[test]
 fn what_names_nothing_is_told_what_could_be_named() {
-    for spec in ["fashion", "cifar10:", "svhn:/a", "/nowhere/at/all"] {
+    for spec in ["fashion", "cifar10:", "kmnist:/a", "/nowhere/at/all"] {
         let message = spec.parse::<Source>().unwrap_err().to_string();
         assert!(
             message.contains("cifar100:DIR") && message.contains(spec),
@@ -83,16 +108,18 @@ fn known_sets_are_resized_to_the_pixels_asked_for() {
     let config = LoadConfig {
         size: Some(2),
         skip_bad: false,
+        ..LoadConfig::default()
     };
     let small = source.open(Part::Train, config).unwrap();
     assert_eq!(
         (small.height(), small.width(), small.labels()),
         (2, 2, &[1, 0][..])
     );
-    assert_eq!(small.image(0), [200; 4]);
+    assert_eq!(*small.image(0).unwrap(), [200; 4]);
     // Columns 1 to 4 are the square in the middle: 40, 80, 120, 160; rows are alike.
-    let row = &small.image(1)[..2];
-    assert_eq!(row, &small.image(1)[2..]);
+    let image = small.image(1).unwrap();
+    let row = &image[..2];
+    assert_eq!(row, &image[2..]);
     assert!(
         (55..=70).contains(&row[0]) && (130..=145).contains(&row[1]),
         "{row:?}"
@@ -102,6 +129,7 @@ fn known_sets_are_resized_to_the_pixels_asked_for() {
         LoadConfig {
             size: Some(0),
             skip_bad: false,
+            ..LoadConfig::default()
         },
     );
     assert!(
@@ -121,12 +149,14 @@ fn cifar_is_resized_in_colour() {
     let config = LoadConfig {
         size: Some(8),
         skip_bad: false,
+        ..LoadConfig::default()
     };
     let spec = format!("cifar10:{}", folder.path().display());
     let test = open(&spec, Part::Test, config).unwrap();
     assert_eq!((test.height(), test.channels()), (8, 3));
     assert!(
         test.images()
+            .unwrap()
             .chunks_exact(3)
             .all(|pixel| pixel == [10, 20, 30])
     );
@@ -142,7 +172,8 @@ fn a_description_counts_every_class() {
     let spec = format!("cifar100:{}", folder.path().display());
     let description = open(&spec, Part::Test, LoadConfig::default())
         .unwrap()
-        .describe();
+        .describe()
+        .unwrap();
     assert_eq!(description.images, 3);
     assert_eq!(description.classes[1], ("aquarium_fish".to_owned(), 2));
     assert_eq!(description.classes[2], ("baby".to_owned(), 1));
@@ -166,6 +197,8 @@ fn verifying_finds_a_changed_byte_a_wrong_length_and_a_missing_file() {
         source = "here"
         licence = "any"
         citation = "nobody"
+        read = "idx"
+        class_count = 1
         train = 1
         test = 1
         classes = ["a"]
@@ -175,7 +208,7 @@ fn verifying_finds_a_changed_byte_a_wrong_length_and_a_missing_file() {
     let message = || manifest.verify(folder.path()).unwrap_err().to_string();
     assert!(message().starts_with("cannot read "));
     let path = folder.write("abc.bin", b"abc");
-    manifest.verify(folder.path()).unwrap();
+    assert_eq!(manifest.verify(folder.path()).unwrap(), 1);
     folder.write("abc.bin", b"abd");
     let start = format!("{}: expected sha256 ba7816bf", path.display());
     assert!(message().starts_with(&start), "{}", message());

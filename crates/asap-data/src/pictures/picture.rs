@@ -4,21 +4,20 @@
 //! lies beneath transparent pixels is arbitrary), and a photograph is turned as its EXIF orientation
 //! says. The kind of a file is told by its first bytes, not by its name.
 
-use std::fs;
-use std::io::Cursor;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult};
 
 use crate::error::{Error, Result};
-use crate::resize::fit;
 
 /// What is known of a picture before its pixels are decoded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Header {
     /// Height and width in pixels, as it is seen.
-    pub(crate) sides: (u32, u32),
+    pub(crate) sides: (usize, usize),
     /// Whether it is stored in more than shades of grey.
     pub(crate) coloured: bool,
 }
@@ -26,10 +25,11 @@ pub(crate) struct Header {
 impl Header {
     /// The header of the picture at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let bytes = read(path)?;
+        let file = File::open(path).map_err(|source| Error::read(path, source))?;
         let header = || -> ImageResult<Self> {
-            let mut decoder = reader(&bytes)?.into_decoder()?;
+            let mut decoder = reader(BufReader::new(file))?.into_decoder()?;
             let (width, height) = decoder.dimensions();
+            let (width, height) = (width as usize, height as usize);
             let coloured = decoder.color_type().has_color();
             let sides = if turned(decoder.orientation()?) {
                 (width, height)
@@ -45,47 +45,61 @@ impl Header {
     }
 
     /// The shorter side in pixels.
-    pub(crate) fn shorter(self) -> u32 {
+    pub(crate) fn shorter(self) -> usize {
         self.sides.0.min(self.sides.1)
     }
 
     /// The longer side in pixels.
-    pub(crate) fn longer(self) -> u32 {
+    pub(crate) fn longer(self) -> usize {
         self.sides.0.max(self.sides.1)
     }
 }
 
-/// The picture at `path` as bytes `[H, W, C]`; `channels` is 3, or 1 for one that is not coloured.
-pub(crate) fn decode(path: &Path, sides: (u32, u32), channels: usize) -> Result<Vec<u8>> {
-    let bytes = read(path)?;
-    let image = || -> ImageResult<DynamicImage> {
-        let mut decoder = reader(&bytes)?.into_decoder()?;
-        let orientation = decoder.orientation()?;
-        let mut image = DynamicImage::from_decoder(decoder)?;
-        image.apply_orientation(orientation);
-        Ok(image)
-    };
-    let image = image().map_err(|source| Error::Image {
-        path: path.to_owned(),
-        source,
-    })?;
-    if image::guess_format(&bytes).is_ok_and(|format| format == ImageFormat::Jpeg) {
-        check_end_of_jpeg(path, &bytes)?;
+/// A decoded picture in the size of its file.
+pub(crate) struct Picture {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    /// 1 or 3.
+    pub(crate) channels: usize,
+    /// `[H, W, C]`.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Picture {
+    /// The picture at `path`; `channels` is 3, or 1 for shades of grey.
+    pub(crate) fn read(path: &Path, channels: usize) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|source| Error::read(path, source))?;
+        let image = || -> ImageResult<DynamicImage> {
+            let mut decoder = reader(Cursor::new(&bytes))?.into_decoder()?;
+            let orientation = decoder.orientation()?;
+            let mut image = DynamicImage::from_decoder(decoder)?;
+            image.apply_orientation(orientation);
+            Ok(image)
+        };
+        let image = image().map_err(|source| Error::Image {
+            path: path.to_owned(),
+            source,
+        })?;
+        if image::guess_format(&bytes).is_ok_and(|format| format == ImageFormat::Jpeg) {
+            check_end_of_jpeg(path, &bytes)?;
+        }
+        let image = over_white(image);
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let bytes = match channels {
+            1 => image.into_luma8().into_raw(),
+            _ => image.into_rgb8().into_raw(),
+        };
+        Ok(Self {
+            height,
+            width,
+            channels,
+            bytes,
+        })
     }
-    let image = over_white(image);
-    let (height, width) = sides;
-    Ok(match channels {
-        1 => fit(image.into_luma8(), height, width).into_raw(),
-        _ => fit(image.into_rgb8(), height, width).into_raw(),
-    })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| Error::read(path, source))
-}
-
-fn reader(bytes: &[u8]) -> ImageResult<ImageReader<Cursor<&[u8]>>> {
-    Ok(ImageReader::new(Cursor::new(bytes)).with_guessed_format()?)
+fn reader<R: BufRead + Seek>(bytes: R) -> ImageResult<ImageReader<R>> {
+    Ok(ImageReader::new(bytes).with_guessed_format()?)
 }
 
 /// Whether height and width change places.
