@@ -50,10 +50,18 @@ impl AnnealParams {
     /// How many of a search's steps are alpha steps: those after grace.
     #[must_use]
     pub fn alpha_steps(&self, steps: usize) -> usize {
-        let progress = |step: usize| step as f64 / steps as f64;
-        (0..steps)
-            .filter(|step| !self.in_grace(self.temperature(progress(*step))))
-            .count()
+        // The temperature only falls: grace is a first part, and its end is found by halving.
+        let in_grace = |step: usize| self.in_grace(self.temperature(step as f64 / steps as f64));
+        let (mut from, mut to) = (0, steps);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if in_grace(middle) {
+                from = middle + 1
+            } else {
+                to = middle
+            }
+        }
+        steps - from
     }
 
     /// How many temperatures an operation must fall behind equal others to be removed, on an edge that

@@ -1,22 +1,26 @@
 //! `asap eval`: how well a trained network classifies.
 
-use crate::images;
-use crate::output;
-use crate::quantities::{self, count, percent};
-use anyhow::Result;
+use crate::{evaluation_text, external, images, output, quantities};
+use anyhow::{Result, bail};
 use asap_data::Part;
 use asap_space::Execution;
-use asap_train::{DataConfig, Evaluation, ImageSource, Preset, RunFolder, SavedNetwork};
+use asap_train::{DataConfig, ImageSource, Preset, RunFolder, SavedNetwork, Views};
 use clap::ValueEnum;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Settings of `asap eval`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// A finished run, or the network of one
-    #[arg(value_name = "RUN|FILE")]
-    network: PathBuf,
+    #[arg(
+        value_name = "RUN|FILE",
+        required_unless_present = "weights",
+        conflicts_with = "weights"
+    )]
+    network: Option<PathBuf>,
+    #[command(flatten)]
+    pass: external::PassFlags,
     /// fashion-mnist, cifar10:DIR, cifar100:DIR, idx:DIR, folder:DIR, or a folder of classes
     /// [default: of a run, its own; else fashion-mnist]
     #[arg(long, value_name = "DATA", verbatim_doc_comment)]
@@ -30,6 +34,12 @@ pub(crate) struct Arguments {
     /// Leave out images that cannot be read instead of ending with an error
     #[arg(long)]
     skip_bad: bool,
+    /// Show every image as it is and mirrored left to right, and average the two softmaxes
+    #[arg(long)]
+    flip: bool,
+    /// Measure the averaged weights of a run that averaged them
+    #[arg(long, conflicts_with = "weights")]
+    ema: bool,
     /// Images that are computed at once
     #[arg(long, value_name = "IMAGES", default_value_t = 64)]
     batch: usize,
@@ -51,9 +61,9 @@ enum Images {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Accuracy, by class too
+    /// Accuracy, by class too, and the confusion matrix
     Text,
-    /// One JSON line, with the confusion matrix
+    /// One JSON line
     Json,
 }
 
@@ -62,79 +72,83 @@ enum Format {
 /// # Errors
 /// If there is no such network, images cannot be read, or both do not fit.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let is_run = arguments.network.is_dir();
-    let folder = RunFolder::new(&arguments.network);
-    let file = if is_run {
-        folder.network()
-    } else {
-        arguments.network.clone()
-    };
     let preset = Preset::default().config();
     let threads = arguments.threads.unwrap_or(preset.threads);
-    let mut saved = SavedNetwork::load(
-        &file,
-        Execution {
-            batch: arguments.batch,
-            threads,
-        },
-    )?;
-    let start = if is_run {
-        folder.read_config()?.data
-    } else {
-        preset.data
+    let (batch, network) = (arguments.batch, arguments.network.as_deref());
+    let execution = Execution { batch, threads };
+    if let Some(inputs) = &arguments.pass.inputs {
+        let network = network
+            .map(|network| file(arguments, network))
+            .transpose()?;
+        return external::run(inputs, &arguments.pass, network.as_deref(), execution);
+    }
+    let start = match network {
+        Some(run) if run.is_dir() => RunFolder::new(run).read_config()?.data,
+        _ => preset.data,
     };
-    let data = data_config(arguments, start, &saved);
+    let (mut saved, data) = match network {
+        Some(network) => {
+            let saved = SavedNetwork::load(&file(arguments, network)?, execution)?;
+            let data = data_config(arguments, start, Some(&saved));
+            (saved, data)
+        }
+        // As a run would be: images are normalised by those that networks are trained on.
+        None => {
+            let data = data_config(arguments, start, None);
+            let training = data.load(Part::Train)?;
+            let saved = arguments.pass.weights.saved_network(&training, execution)?;
+            (saved, data)
+        }
+    };
     let part = match arguments.part {
         Images::Test => Part::Test,
         Images::Train => Part::Train,
     };
     let dataset = data.load(part)?;
     images::tell_skipped(&dataset);
-    let evaluation = saved.evaluate(Arc::new(dataset))?;
+    let views = match arguments.flip {
+        true => Views::Mirrored,
+        false => Views::Plain,
+    };
+    let evaluation = saved.evaluate(Arc::new(dataset), views)?;
     match arguments.format {
-        Format::Text => output::line(text(&evaluation, &data.source)),
+        Format::Text => {
+            output::line(evaluation_text::in_all(&evaluation, &data.source))?;
+            output::line(evaluation_text::by_class(&evaluation))
+        }
         Format::Json => output::line(serde_json::to_string(&evaluation)?),
     }
 }
 
-fn data_config(arguments: &Arguments, start: DataConfig, saved: &SavedNetwork) -> DataConfig {
+fn data_config(
+    arguments: &Arguments,
+    start: DataConfig,
+    saved: Option<&SavedNetwork>,
+) -> DataConfig {
     let mut data = start;
     data.skip_bad |= arguments.skip_bad;
     if let Some(source) = &arguments.data {
         data.source.clone_from(source);
         // Other images are brought to the size that the network takes, if that is square.
-        let network = saved.network.config();
-        data.size = if network.height == network.width {
-            network.height
-        } else {
-            0
-        };
+        let network = saved.map(|saved| saved.network.config());
+        let square = network.filter(|network| network.height == network.width);
+        data.size = square.map_or(0, |network| network.height);
     }
     data.size = arguments.size.unwrap_or(data.size);
     data
 }
 
-fn text(evaluation: &Evaluation, source: &str) -> String {
-    let images = count(evaluation.images as u64);
-    let mut text = format!(
-        "accuracy {} of {images} images of {source}, loss {:.4}, {:.0} images/s",
-        percent(evaluation.accuracy),
-        evaluation.loss,
-        evaluation.images_per_second
-    );
-    let longest = evaluation
-        .classes
-        .iter()
-        .map(|class| class.name.chars().count())
-        .max()
-        .unwrap_or(0);
-    for class in &evaluation.classes {
-        let accuracy = percent(class.accuracy);
-        text += &format!(
-            "\n  {:longest$}  {accuracy:>8} of {}",
-            class.name,
-            count(class.images as u64)
+/// The file of the network to measure.
+fn file(arguments: &Arguments, network: &Path) -> Result<PathBuf> {
+    if !arguments.ema {
+        return Ok(RunFolder::network_at(network));
+    }
+    let averaged = RunFolder::new(network).averaged_network();
+    if !averaged.is_file() {
+        let network = network.display();
+        bail!(
+            "{network}: expected a run that averaged its weights, found no network-ema.safetensors in it"
         );
     }
-    text
+    Ok(averaged)
 }

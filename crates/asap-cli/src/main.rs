@@ -6,6 +6,9 @@
 mod bench;
 mod data;
 mod eval;
+mod evaluation_text;
+mod export;
+mod external;
 mod follow;
 mod genotypes;
 mod images;
@@ -20,7 +23,9 @@ mod runs;
 mod search;
 mod settings;
 mod show;
+mod tensor_file;
 mod train;
+mod transfer;
 mod work;
 
 use anyhow::Result;
@@ -42,8 +47,12 @@ enum Command {
     Search(search::Arguments),
     /// Train the network of a given genotype, and test it
     Train(train::Arguments),
+    /// Train the cell that a run found on other images, and test it
+    Transfer(transfer::Arguments),
     /// Measure how well a trained network classifies
     Eval(eval::Arguments),
+    /// Write a trained network for other programs
+    Export(export::Arguments),
     /// Print a genotype, with the size of its network
     Show(show::Arguments),
     /// Look at a data set
@@ -69,7 +78,9 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Search(arguments) => return search::run(arguments),
         Command::Train(arguments) => return train::run(arguments),
+        Command::Transfer(arguments) => return transfer::run(arguments),
         Command::Eval(arguments) => eval::run(arguments)?,
+        Command::Export(arguments) => export::run(arguments)?,
         Command::Show(arguments) => show::run(arguments)?,
         Command::Data(command) => data::run(command)?,
         Command::Plan(arguments) => plan::run(arguments)?,

@@ -1,11 +1,11 @@
 //! `asap plan`: what a search will take, before it starts.
 
 use crate::images::Images;
-use crate::quantities::{bytes, count, duration, percent};
+use crate::quantities::{bytes, costs, count, duration, percent};
 use crate::settings::{SearchFlags, Settings};
 use crate::{output, planning};
 use anyhow::Result;
-use asap_train::{PlannedPhase, RunPlan, available_bytes};
+use asap_train::{Costs, PlannedPhase, RunPlan, available_bytes};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -60,9 +60,14 @@ fn text(plan: &RunPlan) -> String {
             forecast.decisions, forecast.forced_decisions
         ),
         format!(
-            "alphas    travel {:.2} where gradients are steady and {:.2} where they are noise; the last \
+            "alphas    learning rate {:.1e}, and {:.1e} lets so many alpha steps decide nearly everything; travel \
+             {:.2} where gradients are steady and {:.2} where they are noise; the last \
              rival on an edge must fall {:.2} behind",
-            forecast.travel, forecast.walk, forecast.last_distance
+            plan.alpha_learning_rate,
+            plan.deciding_learning_rate,
+            forecast.travel,
+            forecast.walk,
+            forecast.last_distance
         ),
         format!(
             "noise     would decide {} of the edges if no operation was better than another",
@@ -84,14 +89,16 @@ fn phase(name: &str, phase: &PlannedPhase) -> String {
         steps => format!(" and {} alpha steps", count(steps as u64)),
     };
     format!(
-        "{name:<9} {}: {} epochs, {} weight steps{alphas} of {} images; {} parameters, {} MACs per image, {}",
+        "{name:<9} {}: {} epochs, {} weight steps{alphas} of {} images; {} parameters, {} MACs per image\n          \
+         {} in all: {}",
         duration(phase.seconds),
         phase.epochs,
         count(phase.weight_steps as u64),
-        phase.batch,
-        count(phase.parameters as u64),
-        count(phase.macs_per_image),
+        phase.costs.batch,
+        count(phase.costs.parameters as u64),
+        count(phase.costs.macs),
         bytes(phase.memory_bytes),
+        costs(&phase.costs),
     )
 }
 
@@ -105,6 +112,8 @@ struct Json<'a> {
     decisions: f64,
     forced_decisions: f64,
     decided_by_noise: f64,
+    alpha_learning_rate: f64,
+    deciding_learning_rate: f64,
     warnings: &'a [String],
 }
 
@@ -113,9 +122,8 @@ struct JsonPhase {
     epochs: usize,
     weight_steps: usize,
     alpha_steps: usize,
-    batch: usize,
-    parameters: usize,
-    macs_per_image: u64,
+    #[serde(flatten)]
+    costs: Costs,
     memory_bytes: u64,
     seconds: f64,
 }
@@ -130,6 +138,8 @@ impl<'a> Json<'a> {
             decisions: plan.forecast.decisions,
             forced_decisions: plan.forecast.forced_decisions,
             decided_by_noise: plan.forecast.decided_by_noise,
+            alpha_learning_rate: plan.alpha_learning_rate,
+            deciding_learning_rate: plan.deciding_learning_rate,
             warnings: &plan.forecast.warnings,
         }
     }
@@ -141,23 +151,15 @@ impl JsonPhase {
             epochs,
             weight_steps,
             alpha_steps,
-            batch,
-            parameters,
-            ..
-        } = *phase;
-        let PlannedPhase {
-            macs_per_image,
+            costs,
             memory_bytes,
             seconds,
-            ..
         } = *phase;
         Self {
             epochs,
             weight_steps,
             alpha_steps,
-            batch,
-            parameters,
-            macs_per_image,
+            costs,
             memory_bytes,
             seconds,
         }

@@ -1,5 +1,7 @@
 //! Numbers as people read and write them.
 
+use asap_train::Costs;
+
 /// `12 s`, `3 min 20 s`, `2 h 05 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
@@ -37,6 +39,19 @@ pub(crate) fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The memory and the disk that a network takes.
+pub(crate) fn costs(costs: &Costs) -> String {
+    format!(
+        "{} of activations for a training step of {} images, {} for classifying one; \
+         {} on disk as f32, {} as f16",
+        bytes(costs.training_activation_bytes),
+        costs.batch,
+        bytes(costs.inference_activation_bytes),
+        bytes(costs.disk_f32_bytes),
+        bytes(costs.disk_f16_bytes),
+    )
 }
 
 /// A share from 0 to 1 as `91.23 %`.

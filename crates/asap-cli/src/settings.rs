@@ -2,9 +2,9 @@
 
 use crate::quantities;
 use anyhow::{Context, Result};
-use asap_anneal::{EdgeRule, Granularity, ThresholdBase};
+use asap_anneal::{EdgeRule, ThresholdBase};
 use asap_genotype::OpSet;
-use asap_train::{Preset, RunConfig};
+use asap_train::{NetworkSize, Preset, Recipe, RunConfig, Task, TrainConfig};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 use toml::{Table, Value};
@@ -18,11 +18,15 @@ pub(crate) struct Settings {
     /// Where settings start from: minutes on two cores, or as the paper has it [default: quick]
     #[arg(long, value_parser = preset())]
     preset: Option<Preset>,
+    /// Start the settings of the training from a recipe, in the place of the preset's and the file's [default: that
+    /// of the preset, quick or darts]
+    #[arg(long, value_parser = recipe())]
+    recipe: Option<Recipe>,
     /// Seed of all chance [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     #[arg(long, value_name = "DATA", help = by_preset(
-        "fashion-mnist, cifar10:DIR, cifar100:DIR, idx:DIR, folder:DIR, or a folder of classes",
+        "fashion-mnist, cifar10:DIR, folder:DIR, csv:FILE, a folder of classes, or what `asap data list` lists",
         |config| config.data.source.clone(),
     ))]
     data: Option<String>,
@@ -83,22 +87,29 @@ pub(crate) struct SearchFlags {
 /// Flags of the training of a given genotype.
 #[derive(clap::Args, Clone)]
 pub(crate) struct TrainFlags {
-    #[arg(long, value_name = "EPOCHS", help = by_preset(
-        "Epochs of the training", |config| config.train.epochs.to_string(),
+    /// A network of the paper's sizes on CIFAR: 20 cells with 36, 44 or 56 channels [default: of the recipe]
+    #[arg(long, value_parser = network_size(), conflicts_with_all = ["channels", "cells"])]
+    network: Option<NetworkSize>,
+    #[arg(long, value_name = "EPOCHS", help = by_recipe(
+        "Epochs of the training", |train| train.epochs.to_string(),
     ))]
     epochs: Option<usize>,
-    #[arg(long, value_name = "IMAGES", help = by_preset(
-        "Images of a step", |config| config.train.batch.to_string(),
+    #[arg(long, value_name = "IMAGES", help = by_recipe(
+        "Images of a step", |train| train.batch.to_string(),
     ))]
     batch: Option<usize>,
-    #[arg(long, value_name = "N", help = by_preset(
-        "Channels of the network's first cells", |config| config.train.channels.to_string(),
+    #[arg(long, value_name = "N", help = by_recipe(
+        "Channels of the network's first cells", |train| train.channels.to_string(),
     ))]
     channels: Option<usize>,
-    #[arg(long, value_name = "N", help = by_preset(
-        "Cells of the network", |config| config.train.cells.to_string(),
+    #[arg(long, value_name = "N", help = by_recipe(
+        "Cells of the network", |train| train.cells.to_string(),
     ))]
     cells: Option<usize>,
+    /// Average the weights over the steps too, each keeping this share of the average, such as 0.999; the averaged
+    /// network is tested and saved beside the other [default: of the recipe, none]
+    #[arg(long, value_name = "DECAY")]
+    ema: Option<f64>,
 }
 
 impl Settings {
@@ -107,13 +118,9 @@ impl Settings {
     /// # Errors
     /// If the file cannot be read, or a setting is out of its range.
     pub(crate) fn search_config(&self, flags: &SearchFlags) -> Result<RunConfig> {
-        let mut config = self.start()?;
+        let start = self.preset_and_file()?;
+        let mut config = self.over(start);
         let (search, anneal) = (&mut config.search, &mut config.anneal);
-        replace(&mut search.epochs, flags.epochs);
-        // A temperature that falls once an epoch falls as often as there are epochs.
-        if let Granularity::Epoch { epochs } = &mut anneal.granularity {
-            *epochs = search.epochs;
-        }
         replace(&mut search.batch, flags.batch);
         replace(&mut search.channels, flags.channels);
         replace(&mut search.cells, flags.cells);
@@ -121,6 +128,9 @@ impl Settings {
         replace(&mut anneal.edge_rule, flags.edge_rule);
         replace(&mut anneal.threshold_base, flags.threshold_base);
         replace(&mut config.train.epochs, flags.train_epochs);
+        // Last: how fast alphas should move depends on the other settings of the search.
+        let epochs = flags.epochs.unwrap_or(config.search.epochs);
+        config.set_search_epochs(epochs)?;
         config.check("settings")?;
         Ok(config)
     }
@@ -130,24 +140,56 @@ impl Settings {
     /// # Errors
     /// If the file cannot be read, or a setting is out of its range.
     pub(crate) fn train_config(&self, flags: &TrainFlags) -> Result<RunConfig> {
-        let mut config = self.start()?;
+        self.training(self.preset_and_file()?, flags)
+    }
+
+    /// The settings of a run that trains the cell of another, which had the settings `source`: they are its own but for
+    /// the data, unless flags say where to start from.
+    ///
+    /// # Errors
+    /// As [`Settings::train_config`].
+    pub(crate) fn transfer_config(
+        &self,
+        source: RunConfig,
+        flags: &TrainFlags,
+    ) -> Result<RunConfig> {
+        if self.config.is_some() || self.preset.is_some() {
+            return self.train_config(flags);
+        }
+        let mut start = source;
+        // Other images have their own resolution.
+        (start.data.size, start.data.resize_to) = (0, 0);
+        self.training(start, flags)
+    }
+
+    fn training(&self, start: RunConfig, flags: &TrainFlags) -> Result<RunConfig> {
+        let mut config = self.over(start);
+        config.task = Task::Train;
         let train = &mut config.train;
+        if let Some(size) = flags.network {
+            size.apply(train);
+        }
         replace(&mut train.epochs, flags.epochs);
         replace(&mut train.batch, flags.batch);
         replace(&mut train.channels, flags.channels);
         replace(&mut train.cells, flags.cells);
+        replace(&mut train.ema, flags.ema);
         config.check("settings")?;
         Ok(config)
     }
 
-    fn start(&self) -> Result<RunConfig> {
-        let mut config = self.preset_and_file()?;
+    /// The flags over the settings they start from.
+    fn over(&self, start: RunConfig) -> RunConfig {
+        let mut config = start;
+        if let Some(recipe) = self.recipe {
+            recipe.apply(&mut config);
+        }
         replace(&mut config.seed, self.seed);
         replace(&mut config.threads, self.threads);
         replace(&mut config.data.source, self.data.clone());
         replace(&mut config.data.size, self.size);
         config.data.skip_bad |= self.skip_bad;
-        Ok(config)
+        config
     }
 
     fn preset_and_file(&self) -> Result<RunConfig> {
@@ -178,9 +220,26 @@ fn by_preset(what: &str, value: impl Fn(&RunConfig) -> String) -> String {
     format!("{what} [default: {}]", defaults.join(", "))
 }
 
+/// The help of a flag whose default depends on the recipe.
+fn by_recipe(what: &str, value: impl Fn(&TrainConfig) -> String) -> String {
+    let defaults =
+        Recipe::ALL.map(|recipe| format!("{} in {}", value(&recipe.train()), recipe.name()));
+    format!("{what} [default: {}]", defaults.join(", "))
+}
+
 fn preset() -> impl TypedValueParser<Value = Preset> {
     PossibleValuesParser::new(Preset::ALL.map(Preset::name))
         .map(|name| Preset::named(&name).unwrap_or_default())
+}
+
+fn recipe() -> impl TypedValueParser<Value = Recipe> {
+    PossibleValuesParser::new(Recipe::ALL.map(Recipe::name))
+        .map(|name| Recipe::named(&name).unwrap_or(Recipe::Quick))
+}
+
+fn network_size() -> impl TypedValueParser<Value = NetworkSize> {
+    PossibleValuesParser::new(NetworkSize::ALL.map(NetworkSize::name))
+        .map(|name| NetworkSize::named(&name).unwrap_or(NetworkSize::Small))
 }
 
 fn edge_rule() -> impl TypedValueParser<Value = EdgeRule> {

@@ -118,6 +118,8 @@ fn network_config(arguments: &Arguments) -> Result<NetworkConfig> {
     for (slot, value) in flags {
         *slot = value.unwrap_or(*slot);
     }
+    // Only training needs the auxiliary head: a network is shown as it is used.
+    network.auxiliary = false;
     Ok(network)
 }
 
@@ -135,15 +137,5 @@ fn network_of_run(folder: &RunFolder) -> Result<NetworkConfig> {
     }
     let config = folder.read_config()?;
     let shape = ImageShape::of(&config.data.load(asap_data::Part::Train)?);
-    Ok(NetworkConfig {
-        channels: config.train.channels,
-        cells: config.train.cells,
-        classes: shape.classes,
-        image_channels: shape.channels,
-        height: shape.height,
-        width: shape.width,
-        form: Form::Final,
-        stem: StemForm::Cifar,
-        auxiliary: false,
-    })
+    Ok(shape.train_network(&config))
 }

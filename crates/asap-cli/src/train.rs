@@ -1,5 +1,6 @@
 //! `asap train`: trains the network of a given genotype and tests it.
 
+use crate::external::WeightFlags;
 use crate::images::Images;
 use crate::settings::{Settings, TrainFlags};
 use crate::{genotypes, output, work};
@@ -12,8 +13,11 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// What to train: a published name, a genotype file, or the run that found it
-    #[arg(value_name = "NAME|FILE|RUN", required_unless_present_any = ["resume", "print_config"])]
+    #[arg(value_name = "NAME|FILE|RUN", required_unless_present_any = ["resume", "print_config", "weights"],
+          conflicts_with = "weights")]
     genotype: Option<String>,
+    #[command(flatten)]
+    start: WeightFlags,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -39,15 +43,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return work::resume(folder);
     }
     let mut config = arguments.settings.train_config(&arguments.flags)?;
-    let genotype = match &arguments.genotype {
-        Some(genotype) if !arguments.print_config => genotypes::find(genotype)?,
-        _ => {
-            output::line(config.to_toml()?.trim_end())?;
-            return Ok(ExitCode::SUCCESS);
-        }
-    };
+    if arguments.print_config {
+        output::line(config.to_toml()?.trim_end())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let genotype = arguments
+        .genotype
+        .as_deref()
+        .map(genotypes::find)
+        .transpose()?;
     let folder = work::new_folder(arguments.out.as_ref())?;
     config.data = config.data.resolved()?;
     let images = Images::new(config.data.clone());
-    work::run(|| Job::train(folder, config, genotype, &images, work::command()))
+    let command = work::command();
+    let Some(genotype) = genotype else {
+        let start = images.with_training(|training| arguments.start.start(training))?;
+        start.set_size(&mut config.train);
+        let (genotype, weights) = (start.genotype, start.tensors);
+        return work::run(|| Job::train_from(folder, config, genotype, weights, &images, command));
+    };
+    work::run(|| Job::train(folder, config, genotype, &images, command))
 }

@@ -5,6 +5,8 @@ mod cell_svg;
 mod cell_text;
 mod chart_axes;
 mod column_order;
+mod confusion;
+mod costs;
 mod decisions;
 mod error;
 mod escape;
@@ -17,6 +19,7 @@ mod quantities;
 mod read;
 mod results;
 mod run;
+mod transfer;
 
 pub use cell_svg::{cell_svg, genotype_svg};
 pub use cell_text::cell_text;

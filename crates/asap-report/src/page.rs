@@ -7,7 +7,7 @@ use crate::escape::escape;
 use crate::palette;
 use crate::read::Phase;
 use crate::run::Report;
-use crate::{decisions, op_weights, progress, results};
+use crate::{costs, decisions, op_weights, progress, results, transfer};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -15,12 +15,14 @@ pub(crate) fn render(report: &Report) -> String {
     let title = format!("{} {}", report.task(), report.id());
     let sections = [
         results::tiles(report),
+        transfer::section(report),
         cells(report),
         progress::section(report, Phase::Search),
         op_weights::section(report),
         decisions::section(report),
         progress::section(report, Phase::Train),
         results::classes(report),
+        costs::section(report),
         Some(repeat(report)),
         settings(report),
     ];
@@ -57,6 +59,7 @@ fn head(report: &Report) -> String {
             .and_then(|summary| summary.preset.clone())
             .or_else(|| setting("preset")),
     );
+    fact("recipe", summary.and_then(|summary| summary.recipe.clone()));
     let seed = summary
         .and_then(|summary| summary.seed)
         .map(|seed| seed.to_string());
@@ -150,8 +153,13 @@ fn repeat(report: &Report) -> String {
     };
     match &report.summary {
         Some(summary) if !summary.command.is_empty() => {
-            let words: Vec<String> = summary.command.iter().map(|word| quoted(word)).collect();
-            command("The command that started this run:", &words.join(" "));
+            let words: Vec<String> = without_folder(&summary.command)
+                .map(|word| quoted(word))
+                .collect();
+            command(
+                "The command that started this run; a new run gets a folder of its own, or one named by --out:",
+                &words.join(" "),
+            );
         }
         Some(_) => {}
         None => command(
@@ -185,6 +193,15 @@ fn settings(report: &Report) -> Option<String> {
     ))
 }
 
+/// The words of a command without the folder of the run: that one is taken.
+fn without_folder(command: &[String]) -> impl Iterator<Item = &String> {
+    let mut after_out = false;
+    command.iter().filter(move |word| {
+        let is_folder = std::mem::replace(&mut after_out, *word == "--out");
+        !(is_folder || *word == "--out" || word.starts_with("--out="))
+    })
+}
+
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain =
@@ -198,6 +215,23 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_run_is_no_part_of_the_command_that_repeats_it() {
+        let without = |command: &str| {
+            let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            let left: Vec<String> = without_folder(&words).cloned().collect();
+            left.join(" ")
+        };
+        for command in [
+            "asap search --out runs/a --seed 7",
+            "asap search --seed 7 --out runs/a",
+            "asap search --out=runs/a --seed 7",
+            "asap search --seed 7",
+        ] {
+            assert_eq!(without(command), "asap search --seed 7", "{command}");
+        }
+    }
 
     #[test]
     fn words_for_the_shell_are_quoted_where_they_must_be() {

@@ -70,11 +70,13 @@ fn charts(phase: Phase, epochs: &[&Epoch]) -> Vec<Chart> {
     let accuracy: &[Figure] = &[
         ("training", |epoch| epoch.weight_accuracy),
         ("validation", |epoch| epoch.val_accuracy),
+        ("averaged weights", |epoch| epoch.ema_val_accuracy),
     ];
     let loss: &[Figure] = &[
         ("weights", |epoch| epoch.weight_loss),
         ("validation", |epoch| epoch.val_loss),
         ("alphas", |epoch| epoch.alpha_loss),
+        ("averaged weights", |epoch| epoch.ema_val_loss),
     ];
     let step: &[Figure] = &[
         ("weights", |epoch| epoch.weight_step_seconds),
@@ -113,11 +115,17 @@ fn charts(phase: Phase, epochs: &[&Epoch]) -> Vec<Chart> {
 
 /// Every number of every epoch, folded away.
 fn table(epochs: &[&Epoch]) -> String {
-    let columns: [Figure; 13] = [
+    let columns: [Figure; 15] = [
         ("weight loss", |epoch| epoch.weight_loss),
         ("weight accuracy", |epoch| epoch.weight_accuracy),
         ("validation loss", |epoch| epoch.val_loss),
         ("validation accuracy", |epoch| epoch.val_accuracy),
+        ("validation loss, averaged weights", |epoch| {
+            epoch.ema_val_loss
+        }),
+        ("validation accuracy, averaged weights", |epoch| {
+            epoch.ema_val_accuracy
+        }),
         ("alpha loss", |epoch| epoch.alpha_loss),
         ("temperature", |epoch| epoch.temperature),
         ("operations", |epoch| {

@@ -29,6 +29,17 @@ pub(crate) fn short(number: u64) -> String {
     }
 }
 
+/// A size in memory or on disk, `1.5 MiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
+    let (mut value, mut unit) = (bytes as f64 / 1024.0, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
 /// Seconds of a longer time, `6 min 12 s`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
@@ -95,6 +106,10 @@ mod tests {
         assert_eq!(
             numbers,
             ["0", "123", "1.23", "-0.123", "0.0123", "3.1e-6", "NaN"]
+        );
+        assert_eq!(
+            [512, 3 << 19, 12 << 30].map(bytes),
+            ["0.5 KiB", "1.5 MiB", "12.0 GiB"]
         );
         assert_eq!(percent(0.90514), "90.51 %");
     }

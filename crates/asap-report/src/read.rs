@@ -28,6 +28,8 @@ pub(crate) struct Epoch {
     pub(crate) weight_accuracy: Option<f64>,
     pub(crate) val_loss: Option<f64>,
     pub(crate) val_accuracy: Option<f64>,
+    pub(crate) ema_val_loss: Option<f64>,
+    pub(crate) ema_val_accuracy: Option<f64>,
     pub(crate) alpha_loss: Option<f64>,
     pub(crate) temperature: Option<f64>,
     pub(crate) operations_alive: Option<usize>,
@@ -69,6 +71,7 @@ pub(crate) struct Removal {
 pub(crate) struct Summary {
     pub(crate) seed: Option<u64>,
     pub(crate) preset: Option<String>,
+    pub(crate) recipe: Option<String>,
     pub(crate) data: Option<String>,
     pub(crate) train_images: Option<u64>,
     pub(crate) search_seconds: Option<f64>,
@@ -81,10 +84,11 @@ pub(crate) struct Summary {
     pub(crate) first_weight_step_seconds: Option<f64>,
     pub(crate) last_weight_step_seconds: Option<f64>,
     pub(crate) test_accuracy: Option<f64>,
-    pub(crate) parameters: Option<u64>,
-    pub(crate) macs: Option<u64>,
+    #[serde(flatten)]
+    pub(crate) costs: Costs,
     pub(crate) peak_rss_mib: Option<f64>,
     pub(crate) test: Option<Test>,
+    pub(crate) test_ema: Option<Test>,
     pub(crate) threads: Option<u64>,
     pub(crate) simd: Option<String>,
     pub(crate) version: Option<String>,
@@ -92,10 +96,41 @@ pub(crate) struct Summary {
     pub(crate) command: Vec<String>,
 }
 
+/// What a network costs, and the images it is for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Costs {
+    pub(crate) parameters: Option<u64>,
+    pub(crate) macs: Option<u64>,
+    pub(crate) channels: Option<u64>,
+    pub(crate) classes: Option<u64>,
+    pub(crate) height: Option<u64>,
+    pub(crate) width: Option<u64>,
+    pub(crate) batch: Option<u64>,
+    pub(crate) training_activation_bytes: Option<u64>,
+    pub(crate) inference_activation_bytes: Option<u64>,
+    pub(crate) disk_f32_bytes: Option<u64>,
+    pub(crate) disk_f16_bytes: Option<u64>,
+}
+
+/// `transfer.json`: the run that the cells came from.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Transfer {
+    pub(crate) run: Option<String>,
+    pub(crate) data: Option<String>,
+    pub(crate) recipe: Option<String>,
+    pub(crate) test_accuracy: Option<f64>,
+    #[serde(flatten)]
+    pub(crate) costs: Costs,
+}
+
 /// The test in detail.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Test {
     pub(crate) images: Option<u64>,
+    pub(crate) accuracy: Option<f64>,
+    pub(crate) top5: Option<f64>,
+    pub(crate) calibration_error: Option<f64>,
+    pub(crate) images_per_second: Option<f64>,
     #[serde(default)]
     pub(crate) classes: Vec<Class>,
     /// How often an image of class `row` was taken for class `column`.
@@ -108,7 +143,8 @@ pub(crate) struct Test {
 pub(crate) struct Class {
     pub(crate) name: String,
     pub(crate) images: Option<u64>,
-    pub(crate) accuracy: Option<f64>,
+    pub(crate) precision: Option<f64>,
+    pub(crate) recall: Option<f64>,
 }
 
 /// The text of a file; nothing when there is no such file.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::confusion;
 use crate::escape::escape;
 use crate::quantities::{count, duration, percent, short, significant, step_time};
 use crate::read::{Class, Phase, Summary, Test};
@@ -40,6 +41,14 @@ fn accuracy(summary: &Summary) -> Vec<Tile> {
         let tested = summary.test.as_ref().and_then(|test| test.images);
         tiles.push(Tile("test accuracy", percent(share), images(tested)));
     }
+    let averaged = summary.test_ema.as_ref();
+    if let Some(share) = averaged.and_then(|test| test.accuracy) {
+        let remark = "the same with averaged weights".to_owned();
+        tiles.push(Tile("averaged weights", percent(share), remark));
+    }
+    if let Some(test) = &summary.test {
+        tiles.extend(test_tiles(test));
+    }
     if let Some(share) = summary.search_val_accuracy {
         let remark = format!(
             "{}, right after the search",
@@ -51,12 +60,32 @@ fn accuracy(summary: &Summary) -> Vec<Tile> {
     tiles
 }
 
+/// With no more classes than this, every class is among the five likeliest.
+const TOP: usize = 5;
+
+fn test_tiles(test: &Test) -> Vec<Tile> {
+    let mut tiles = Vec::new();
+    if let Some(share) = test.top5.filter(|_| test.classes.len() > TOP) {
+        let remark = "the class is among the five likeliest".to_owned();
+        tiles.push(Tile("top-5 accuracy", percent(share), remark));
+    }
+    if let Some(error) = test.calibration_error {
+        let remark = "mean gap between how sure it is and how right".to_owned();
+        tiles.push(Tile("calibration error", percent(error), remark));
+    }
+    if let Some(images) = test.images_per_second {
+        let remark = "images classified in a second".to_owned();
+        tiles.push(Tile("throughput", count(images.round() as u64), remark));
+    }
+    tiles
+}
+
 fn costs(summary: &Summary) -> Vec<Tile> {
     let mut tiles = Vec::new();
-    if let Some(parameters) = summary.parameters {
+    if let Some(parameters) = summary.costs.parameters {
         tiles.push(Tile("parameters", short(parameters), count(parameters)));
     }
-    if let Some(macs) = summary.macs {
+    if let Some(macs) = summary.costs.macs {
         tiles.push(Tile(
             "MACs",
             short(macs),
@@ -151,7 +180,8 @@ pub(crate) fn in_words(report: &Report) -> String {
         );
     }
     let summary = report.summary.as_ref();
-    let result = summary.and_then(|summary| Some((summary.test_accuracy?, summary.parameters?)));
+    let result =
+        summary.and_then(|summary| Some((summary.test_accuracy?, summary.costs.parameters?)));
     if let Some((share, parameters)) = result {
         let _ = write!(
             words,
@@ -175,13 +205,15 @@ pub(crate) fn classes(report: &Report) -> Option<String> {
     }
     Some(format!(
         "<section id=\"test\"><h2>The test by class</h2><div class=\"wide\"><table><tr><th>class</th>\
-         <th>images</th><th>accuracy</th><th></th><th>most often taken for</th></tr>{rows}</table>\
-         </div></section>"
+         <th>images</th><th>precision</th><th>recall</th><th></th><th>most often taken for</th></tr>{rows}</table>\
+         </div>{}</section>",
+        confusion::figure(test).unwrap_or_default()
     ))
 }
 
 fn class_row(test: &Test, index: usize, class: &Class) -> String {
-    let accuracy = class.accuracy.filter(|share| share.is_finite());
+    let share = |share: Option<f64>| share.filter(|share| share.is_finite());
+    let (precision, recall) = (share(class.precision), share(class.recall));
     let mistaken = test.confusion.get(index).and_then(|row| {
         let others = row
             .iter()
@@ -191,13 +223,14 @@ fn class_row(test: &Test, index: usize, class: &Class) -> String {
         let (other, times) = others.rev().max_by_key(|(_, times)| **times)?;
         Some(format!("{} ({times})", test.classes.get(other)?.name))
     });
-    let bar = accuracy.unwrap_or(0.0).clamp(0.0, 1.0) * 100.0;
+    let bar = recall.unwrap_or(0.0).clamp(0.0, 1.0) * 100.0;
     format!(
-        "<tr><td>{}</td><td>{}</td><td>{}</td><td><i class=\"bar\" style=\"width:{bar:.1}px\"></i></td>\
+        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td><i class=\"bar\" style=\"width:{bar:.1}px\"></i></td>\
          <td>{}</td></tr>",
         escape(&class.name),
         class.images.map_or("–".to_owned(), count),
-        accuracy.map_or("–".to_owned(), percent),
+        precision.map_or("–".to_owned(), percent),
+        recall.map_or("–".to_owned(), percent),
         escape(mistaken.as_deref().unwrap_or("–")),
     )
 }

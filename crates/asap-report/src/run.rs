@@ -8,7 +8,7 @@ use asap_genotype::Genotype;
 
 use crate::error::{Error, Result};
 use crate::page;
-use crate::read::{self, Epoch, Phase, Removal, Summary};
+use crate::read::{self, Epoch, Phase, Removal, Summary, Transfer};
 
 /// What a run's folder tells about the run. Files that are not there are left out of the report.
 #[derive(Clone, Debug)]
@@ -19,12 +19,13 @@ pub struct Report {
     pub(crate) ledger: Vec<Removal>,
     pub(crate) metrics: Vec<Epoch>,
     pub(crate) summary: Option<Summary>,
+    pub(crate) transfer: Option<Transfer>,
     pub(crate) failure: Option<String>,
 }
 
 impl Report {
     /// The run in a folder, from its `config.toml`, `genotype.json`, `ledger.jsonl`,
-    /// `metrics.jsonl`, `summary.json` and `failure.txt`, as far as they are there.
+    /// `metrics.jsonl`, `summary.json`, `transfer.json` and `failure.txt`, as far as they are there.
     ///
     /// # Errors
     ///
@@ -50,6 +51,7 @@ impl Report {
             ledger: read::json_lines(&folder.join("ledger.jsonl"))?,
             metrics: read::json_lines(&metrics_path)?,
             summary: read::json(&folder.join("summary.json"))?,
+            transfer: read::json(&folder.join("transfer.json"))?,
             failure: read::text(&folder.join("failure.txt"))?,
         })
     }

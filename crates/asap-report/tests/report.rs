@@ -38,6 +38,7 @@ fn a_finished_search_shows_everything() {
             "decisions",
             "training",
             "test",
+            "costs",
             "repeat",
             "settings"
         ]
@@ -49,17 +50,82 @@ fn a_finished_search_shows_everything() {
         "<b>5.1×</b><small>faster by pruning, from 110 ms to 21.4 ms</small>",
         "<b>2 min 22 s</b>",
         "<b>0.0312</b>",
-        "asap search --seed 7 --out &#39;my runs&#39;",
+        "<pre>asap search --seed 7</pre>",
+        "<b>99.51 %</b><small>the class is among the five likeliest</small>",
+        "<b>2.13 %</b>",
+        "<td>on disk as f16</td><td>324.7 KiB</td>",
+        "<td>activations and their gradients in a training step of 64 images</td><td>60.0 MiB</td>",
         "initial_temperature = 1.6",
         "In 12 epochs the search went from 196 operations on 28 edges to 25; 9 more decisions were \
          forced.",
-        "<td>Ankle boot</td><td>1,000</td><td>74.70 %</td>",
+        "<td>Ankle boot</td><td>1,000</td><td>59.00 %</td><td>74.70 %</td>",
         "Genotype(normal=[(&#39;",
     ] {
         assert!(page.contains(text), "{text}");
     }
     assert_eq!(page.matches("<figure class=\"chart\">").count(), 6 + 3);
     assert_eq!(page.matches("<title>op weights of edge ").count(), 28);
+}
+
+#[test]
+fn the_confusion_matrix_is_drawn_with_a_square_for_every_pair() {
+    let folder = made_run::finished("confusion");
+    let whole = page(&folder);
+    assert_eq!(whole.matches("<g class=\"pair").count(), 100);
+    assert_eq!(whole.matches("<g class=\"pair right\"").count(), 10);
+    assert!(whole.contains("<title>990 of T-shirt/top taken for T-shirt/top</title>"));
+    // A matrix that is none is left out, and the table stays.
+    let path = folder.join("summary.json");
+    let mut summary: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    summary["test"]["confusion"] = serde_json::json!([[1], [2, 3]]);
+    fs::write(&path, summary.to_string()).unwrap();
+    let without = page(&folder);
+    assert!(!without.contains("<g class=\"pair") && without.contains("<td>Ankle boot</td>"));
+}
+
+#[test]
+fn a_transfer_stands_beside_the_run_its_cells_came_from() {
+    let folder = made_run::finished("transfer");
+    assert!(!sections(&page(&folder)).contains(&"transfer".to_owned()));
+    let from = serde_json::json!({
+        "run": "/runs/source", "data": "<cifar10>", "recipe": "darts", "test_accuracy": 0.9712,
+        "test_images": 10000, "parameters": 2_538_046, "macs": 400_000_000, "classes": 100, "height": 32, "width": 32,
+    });
+    fs::write(folder.join("transfer.json"), from.to_string()).unwrap();
+    let page = page(&folder);
+    for row in [
+        "<td>data</td><td>&lt;cifar10&gt;</td><td>fashion-mnist</td>",
+        "<td>classes</td><td>100</td><td>10</td>",
+        "<td>resolution in pixels</td><td>32 x 32</td><td>28 x 28</td>",
+        "<td>test accuracy</td><td>97.12 %</td><td>91.27 %</td>",
+        "<td>recipe</td><td>darts</td><td>quick</td>",
+        "<td>parameters</td><td>2,538,046</td><td>162,334</td>",
+    ] {
+        assert!(page.contains(row), "{row}");
+    }
+}
+
+#[test]
+fn averaged_weights_have_a_tile_and_a_curve() {
+    let folder = made_run::finished("averaged");
+    let path = folder.join("summary.json");
+    let mut summary: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    summary["test_ema"] = serde_json::json!({"images": 10000, "accuracy": 0.9201});
+    fs::write(&path, summary.to_string()).unwrap();
+    let path = folder.join("metrics.jsonl");
+    let metrics = fs::read_to_string(&path).unwrap();
+    let train = "\"phase\":\"train\"";
+    assert!(!page(&folder).contains("<th>validation accuracy, averaged weights</th>"));
+    fs::write(
+        &path,
+        metrics.replace(train, &format!("\"ema_val_accuracy\":0.9,{train}")),
+    )
+    .unwrap();
+    let page = page(&folder);
+    assert!(page.contains("<b>92.01 %</b><small>the same with averaged weights</small>"));
+    assert!(page.contains("<th>validation accuracy, averaged weights</th>"));
 }
 
 #[test]
@@ -216,7 +282,7 @@ fn a_training_without_a_search_has_no_parts_of_one() {
     let page = page(&folder);
     assert_eq!(
         sections(&page),
-        ["cells", "training", "test", "repeat", "settings"]
+        ["cells", "training", "test", "costs", "repeat", "settings"]
     );
     assert!(page.contains("<h1>Training <span>training</span>"));
     let folder = folder.display();

@@ -13,7 +13,10 @@ use crate::error::{Error, Result};
 const UNFINISHED: &str = "unfinished";
 
 /// Puts `bytes` at `path`, in place of what was there.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// The file cannot be written; the old one is then still there.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let unfinished = unfinished(path);
     let written = write_and_flush(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
     if let Err(source) = written {

@@ -66,10 +66,7 @@ fn with_steps(config: &RunConfig, search: usize, train: usize) -> Result<RunConf
     // A plan made for a budget anneals at every step, however few epochs it has.
     config.anneal.granularity = Granularity::Step;
     let weight_steps = config.search.epochs * config.search.steps_per_epoch;
-    let params = config.anneal.clone().checked()?;
-    let operations = config.search.operations.len();
-    config.search.adam.learning_rate =
-        params.deciding_learning_rate(operations, params.alpha_steps(weight_steps));
+    config.search.adam.learning_rate = config.deciding_learning_rate(weight_steps)?;
     Ok(config)
 }
 

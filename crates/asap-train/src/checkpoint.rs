@@ -24,6 +24,8 @@ const ENDING: &str = "safetensors";
 const KEPT: usize = 2;
 /// What the name of a tensor starts with when it is a velocity and no weight.
 const VELOCITY: &str = "velocity/";
+/// What it starts with when it belongs to the averaged weights.
+const AVERAGE: &str = "average/";
 
 /// Where in its work a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +84,8 @@ pub(crate) struct Tensors {
     pub(crate) network: Vec<NamedTensor>,
     /// The velocity of every weight, under the weight's name.
     pub(crate) velocity: Vec<NamedTensor>,
+    /// Averaged weights and running statistics; none when nothing is averaged.
+    pub(crate) average: Vec<NamedTensor>,
 }
 
 #[derive(Serialize)]
@@ -114,10 +118,8 @@ impl Checkpoint {
             phase: &self.phase,
         };
         let mut tensors = self.tensors.network;
-        tensors.extend(self.tensors.velocity.into_iter().map(|mut tensor| {
-            tensor.name.insert_str(0, VELOCITY);
-            tensor
-        }));
+        tensors.extend(marked(self.tensors.velocity, VELOCITY));
+        tensors.extend(marked(self.tensors.average, AVERAGE));
         tensor_file::write(&path, &description, &tensors)?;
         thin(&folder.checkpoints(), KEPT)?;
         Ok(path)
@@ -140,16 +142,12 @@ impl Checkpoint {
                 difference,
             });
         }
-        let (velocity, network): (Vec<_>, Vec<_>) = tensors
-            .into_iter()
-            .partition(|tensor| tensor.name.starts_with(VELOCITY));
-        let velocity = velocity.into_iter().map(|mut tensor| {
-            tensor.name.drain(..VELOCITY.len());
-            tensor
-        });
+        let (velocity, tensors) = unmarked(tensors, VELOCITY);
+        let (average, network) = unmarked(tensors, AVERAGE);
         let tensors = Tensors {
             network,
-            velocity: velocity.collect(),
+            velocity,
+            average,
         };
         Ok(Self {
             records: read.records,
@@ -174,6 +172,25 @@ impl Checkpoint {
         }
         first_error.map_or(Ok(None), Err)
     }
+}
+
+/// The tensors with a mark before their names.
+fn marked(tensors: Vec<NamedTensor>, mark: &'static str) -> impl Iterator<Item = NamedTensor> {
+    tensors.into_iter().map(move |mut tensor| {
+        tensor.name.insert_str(0, mark);
+        tensor
+    })
+}
+
+/// The tensors that had the mark, without it, and the others.
+fn unmarked(tensors: Vec<NamedTensor>, mark: &str) -> (Vec<NamedTensor>, Vec<NamedTensor>) {
+    let (mut with, without): (Vec<NamedTensor>, _) = tensors
+        .into_iter()
+        .partition(|tensor| tensor.name.starts_with(mark));
+    for tensor in &mut with {
+        tensor.name.drain(..mark.len());
+    }
+    (with, without)
 }
 
 /// The checkpoints in `folder`, the oldest first: their names sort by phase, epoch and step.

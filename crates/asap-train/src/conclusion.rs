@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use asap_data::Part;
-use asap_space::{macs_per_image, parameter_count};
-
 use crate::checkpoint::Records;
 use crate::config::RunConfig;
+use crate::costs::Costs;
 use crate::error::Result;
+use crate::evaluate::Views;
 use crate::memory::{mib, peak_resident_bytes};
 use crate::progress::{Event, Progress};
 use crate::run_data::{ImageSource, RunData};
 use crate::summary::Summary;
 use crate::train::Trained;
+use asap_data::Part;
 
 /// What a run knows about itself when its network is trained.
 pub(crate) struct Conclusion<'a> {
@@ -26,7 +26,7 @@ impl Conclusion<'_> {
     /// Reads the test images, for the only time in a run, and sums everything up.
     pub(crate) fn of(
         self,
-        trained: Trained,
+        mut trained: Trained,
         source: &dyn ImageSource,
         progress: &mut dyn Progress,
     ) -> Result<Summary> {
@@ -35,21 +35,23 @@ impl Conclusion<'_> {
             data,
             records,
         } = self;
-        let Trained {
-            mut network,
-            search,
-        } = trained;
         let start = Instant::now();
-        let images = source.load(Part::Test)?;
+        let images = Arc::new(source.load(Part::Test)?);
         progress.event(&Event::Testing {
             images: images.len(),
         });
-        let test = network.evaluate(Arc::new(images))?;
-        let (size, topology) = (network.network.config(), network.network.topology());
+        let test = trained
+            .network
+            .evaluate(Arc::clone(&images), Views::Plain)?;
+        let test_ema = trained
+            .with_averaged(|network| network.evaluate(images, Views::Plain))
+            .transpose()?;
+        let (network, search) = (&trained.network.network, trained.search);
         Ok(Summary {
             task: config.task,
             seed: config.seed,
             preset: config.preset,
+            recipe: config.train.recipe,
             data: data.dataset.name().to_owned(),
             train_images: data.training_images(),
             search_seconds: search.is_some().then_some(records.search_seconds),
@@ -57,13 +59,13 @@ impl Conclusion<'_> {
             test_seconds: start.elapsed().as_secs_f64(),
             search,
             test_accuracy: test.accuracy,
-            parameters: parameter_count(size, topology)?,
-            macs: macs_per_image(size, topology)?,
+            costs: Costs::of(network.config(), network.topology(), network.execution())?,
             peak_rss_mib: records
                 .peak_resident_bytes
                 .max(peak_resident_bytes())
                 .map(mib),
             test,
+            test_ema,
             threads: config.threads,
             simd: asap_space::simd().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

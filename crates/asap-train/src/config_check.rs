@@ -5,7 +5,7 @@ use asap_genotype::Operation;
 
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
-use crate::schedule::Cosine;
+use crate::schedule::{Cosine, Curve, Schedule};
 use crate::sgd::SgdConfig;
 
 impl RunConfig {
@@ -115,10 +115,25 @@ impl RunConfig {
                 "at least 2: batch norm needs two images",
             ),
         ];
-        requirements.extend(rate_requirements(
-            &train.learning_rate,
-            ["train.learning_rate.from", "train.learning_rate.to"],
-        ));
+        requirements.extend([
+            (
+                share(train.label_smoothing),
+                "train.label_smoothing",
+                "from 0 to below 1",
+            ),
+            (
+                zero_or_more(train.auxiliary_weight),
+                "train.auxiliary_weight",
+                "0 or more",
+            ),
+            (
+                share(train.drop_path),
+                "train.drop_path",
+                "from 0 to below 1",
+            ),
+            (share(train.ema), "train.ema", "from 0 to below 1"),
+        ]);
+        requirements.extend(schedule_requirements(&train.learning_rate));
         requirements.extend(sgd_requirements(
             &train.sgd,
             [
@@ -141,6 +156,33 @@ fn rate_requirements(rate: &Cosine, [from, to]: [&'static str; 2]) -> [Requireme
             rate.to >= 0.0 && rate.to <= rate.from,
             to,
             "from 0 to where the rate starts",
+        ),
+    ]
+}
+
+fn schedule_requirements(rate: &Schedule) -> [Requirement; 5] {
+    let last_start = rate.cycle_start(rate.cycles.saturating_sub(1));
+    [
+        (positive(rate.from), "train.learning_rate.from", "above 0"),
+        (
+            rate.cycles == 1 || (rate.cycles > 1 && rate.curve == Curve::Cosine),
+            "train.learning_rate.cycles",
+            "1, or more with the curve cosine",
+        ),
+        (
+            rate.cycle_factor > 0.0 && rate.cycle_factor <= 1.0,
+            "train.learning_rate.cycle_factor",
+            "above 0 and at most 1",
+        ),
+        (
+            rate.to >= 0.0 && rate.to <= last_start,
+            "train.learning_rate.to",
+            "from 0 to where the rate starts, in the last cycle too",
+        ),
+        (
+            rate.to > 0.0 || rate.curve == Curve::Cosine,
+            "train.learning_rate.to",
+            "above 0 with the curve exponential",
         ),
     ]
 }

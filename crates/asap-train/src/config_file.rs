@@ -8,10 +8,11 @@ use crate::config::RunConfig;
 use crate::config_notes::note;
 use crate::error::{Error, Result};
 use crate::presets::Preset;
+use crate::recipes::Recipe;
 
 impl RunConfig {
-    /// The configuration that `text` asks for: its preset (`quick` when it names none) with the values
-    /// that it gives instead. `place` is the name of the file, for errors.
+    /// The configuration that `text` asks for: its preset (`quick` when it names none), its recipe in the place of
+    /// the preset's training, and over both the values that it gives. `place` is the name of the file, for errors.
     ///
     /// # Errors
     /// The text is no TOML, or has a key that no configuration has, or a value of another type or out
@@ -27,7 +28,21 @@ impl RunConfig {
             })?,
             None => Preset::default(),
         };
-        let mut table = preset.config().to_table()?;
+        let mut start = preset.config();
+        let recipe = wanted.get("train").and_then(|train| train.get("recipe"));
+        if let Some(name) = recipe {
+            let recipe = name.clone().try_into::<Recipe>().map_err(|_| {
+                let message = format!(
+                    "`train.recipe` is {name}, expected one of {}",
+                    Recipe::names()
+                );
+                Error::config(place, message)
+            })?;
+            if recipe != start.train.recipe {
+                recipe.apply(&mut start);
+            }
+        }
+        let mut table = start.to_table()?;
         merge(&mut table, wanted, "", place)?;
         let config: Self = Value::Table(table)
             .try_into()
@@ -182,6 +197,10 @@ mod tests {
         let mut expected = Preset::Quick.config();
         expected.search.batch = 48;
         assert_eq!(config, expected);
+        let recipe =
+            RunConfig::from_toml("[train]\nrecipe = \"asap\"\nepochs = 7", "my.toml").unwrap();
+        assert_eq!((recipe.train.epochs, recipe.train.batch), (7, 96));
+        assert_eq!(recipe.search, Preset::Quick.config().search);
         let paper = RunConfig::from_toml("preset = \"paper\"\nseed = 3", "my.toml").unwrap();
         assert_eq!((paper.seed, paper.search.epochs), (3, 50));
     }
@@ -207,6 +226,13 @@ mod tests {
         );
         assert!(error_of("search = 3").contains("expected a section [search]"));
         assert!(error_of("preset = \"slow\"").contains("expected one of quick, paper"));
+        let recipe = error_of("[train]\nrecipe = \"slow\"");
+        assert!(
+            recipe.contains(
+                "`train.recipe` is \"slow\", expected one of quick, darts, asap, imagenet"
+            ),
+            "{recipe}"
+        );
         let whole = RunConfig::from_toml("[search.sgd]\nclip = 4", "my.toml").unwrap();
         assert_eq!(whole.search.sgd.clip, 4.0);
     }
@@ -222,6 +248,20 @@ mod tests {
                 "train.learning_rate.from",
             ),
             ("[train.learning_rate]\nto = 10.0", "train.learning_rate.to"),
+            ("[train]\ndrop_path = 1.0", "train.drop_path"),
+            ("[train]\nema = -0.5", "train.ema"),
+            (
+                "[train.learning_rate]\ncycles = 0",
+                "train.learning_rate.cycles",
+            ),
+            (
+                "[train.learning_rate]\ncurve = \"exponential\"\nto = 0.1\ncycles = 2",
+                "train.learning_rate.cycles",
+            ),
+            (
+                "[train.learning_rate]\ncurve = \"exponential\"",
+                "train.learning_rate.to",
+            ),
             ("[train.sgd]\nclip = inf", "train.sgd.clip"),
             (
                 "[search.adam]\nlearning_rate = nan",

@@ -14,7 +14,7 @@ pub(crate) fn note(key: &str) -> Option<&'static str> {
     find(&NOTES, key).or_else(|| shared.and_then(|key| find(&SHARED, key)))
 }
 
-const NOTES: [(&str, &str); 26] = [
+const NOTES: [(&str, &str); 36] = [
     ("preset", "Where the values started from: quick or paper."),
     (
         "task",
@@ -31,11 +31,15 @@ const NOTES: [(&str, &str); 26] = [
     ),
     (
         "data.source",
-        "fashion-mnist, cifar10:DIR, cifar100:DIR, idx:DIR, folder:DIR or a folder.",
+        "fashion-mnist, cifar10:DIR, folder:DIR, csv:FILE, a folder, and what `asap data list` lists.",
     ),
     (
         "data.size",
         "Height and width in pixels that images are resized to; 0 leaves it to the data.",
+    ),
+    (
+        "data.resize_to",
+        "Pixels the shorter side gets before the middle is cut out; 0: the largest square.",
     ),
     (
         "data.skip_bad",
@@ -104,10 +108,46 @@ const NOTES: [(&str, &str); 26] = [
         "Epochs of the plan; the search ends earlier when all is decided.",
     ),
     ("train.epochs", "Epochs."),
+    (
+        "train.recipe",
+        "Where the values of the training started from: quick, darts, asap or imagenet.",
+    ),
+    (
+        "train.stem",
+        "In front of the first cell: cifar (one convolution) or imagenet (three, each halving).",
+    ),
+    (
+        "train.learning_rate.curve",
+        "How it falls: cosine, or exponential (the same factor in every step).",
+    ),
+    (
+        "train.learning_rate.cycles",
+        "Equally long falls one after another; more than 1 with cosine only.",
+    ),
+    (
+        "train.learning_rate.cycle_factor",
+        "Start of a cycle over the start of the one before.",
+    ),
+    (
+        "train.label_smoothing",
+        "Share of the target that is spread over all classes.",
+    ),
+    (
+        "train.auxiliary_weight",
+        "Weight of the loss of an auxiliary head at 2/3 of the depth; 0 builds none.",
+    ),
+    (
+        "train.drop_path",
+        "Probability to drop an operation's output at the end; it grows linearly from 0.",
+    ),
+    (
+        "train.ema",
+        "Share of the averaged weights that a step keeps; 0 averages none.",
+    ),
 ];
 
 /// Keys that the search and the training both have.
-const SHARED: [(&str, &str); 13] = [
+const SHARED: [(&str, &str); 19] = [
     ("channels", "Channels of the first cells."),
     ("cells", "Cells, reductions included."),
     (
@@ -117,7 +157,7 @@ const SHARED: [(&str, &str); 13] = [
     ("batch", "Images of a step."),
     (
         "learning_rate.from",
-        "Learning rate of the weights at the start; it falls along half a cosine.",
+        "Learning rate of the weights at the start.",
     ),
     (
         "learning_rate.to",
@@ -147,5 +187,29 @@ const SHARED: [(&str, &str); 13] = [
     (
         "augmentation.cutout",
         "Side in pixels of a random square that is blanked; 0 blanks none.",
+    ),
+    (
+        "augmentation.resized_crop",
+        "Least share of an image that is seen, resized; 0 shows all of it.",
+    ),
+    (
+        "augmentation.auto_augment",
+        "Whether AutoAugment's policy for CIFAR-10 changes images.",
+    ),
+    (
+        "augmentation.colour_jitter.brightness",
+        "The most that a factor of brightness differs from 1.",
+    ),
+    (
+        "augmentation.colour_jitter.contrast",
+        "The most that a factor of contrast differs from 1.",
+    ),
+    (
+        "augmentation.colour_jitter.saturation",
+        "The most that a factor of saturation differs from 1.",
+    ),
+    (
+        "augmentation.colour_jitter.hue",
+        "The most that the hue turns, as a share of the circle, up to 0.5.",
     ),
 ];

@@ -106,7 +106,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Writes everything down as it is between two steps.
-    fn save(&mut self, work: &dyn Work, progress: &mut dyn Progress) -> Result<PathBuf> {
+    fn save(&mut self, work: &mut dyn Work, progress: &mut dyn Progress) -> Result<PathBuf> {
         work.write_files(self.folder)?;
         let records = self.records(work.plan().phase).clone();
         let checkpoint = Checkpoint {

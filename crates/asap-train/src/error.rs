@@ -69,6 +69,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A run whose results are needed and that has none yet.
+    #[error("{} has no results yet, expected a finished run with its summary.json", path.display())]
+    NotFinished {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Images that do not fit a network.
     #[error("{name}: expected images of {expected}, found {found}")]
     OtherImages {

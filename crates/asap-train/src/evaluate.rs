@@ -1,4 +1,10 @@
-//! How well a network classifies: accuracy, by class, and which classes it mistakes for which.
+//! How well a network classifies: accuracy, by class, which classes it mistakes for which, and whether it knows when it
+//! is right.
+
+mod calibration;
+mod classes;
+mod probabilities;
+mod views;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,32 +15,36 @@ use asap_space::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use calibration::Calibration;
+use probabilities::{argmax, cross_entropy, rank};
 
-/// The images of one class.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassResult {
-    /// Name of the class.
-    pub name: String,
-    /// How many images belong to it.
-    pub images: usize,
-    /// Share of them that were classified rightly, 0 to 1; 0 when there are none.
-    pub accuracy: f64,
-}
+pub use classes::ClassResult;
+pub use views::Views;
+
+/// A label counts as found when it is among so many of the likeliest classes.
+const TOP: usize = 5;
 
 /// What a network makes of a set of images, in eval mode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// How many images there are.
     pub images: usize,
-    /// Share of them that were classified rightly, 0 to 1.
+    /// How each of them was shown to the network.
+    pub views: Views,
+    /// Share of them that were classified rightly, 0 to 1. Ties go to the class with the lower label.
     pub accuracy: f64,
+    /// Share of them whose class is among the five likeliest, 0 to 1.
+    pub top5: f64,
     /// Mean cross-entropy.
     pub loss: f64,
+    /// Expected calibration error over 15 bins, 0 to 1: by how much the probability that the network gives to its answer
+    /// differs from the share of right answers.
+    pub calibration_error: f64,
     /// The same by class, in the order of the labels.
     pub classes: Vec<ClassResult>,
     /// How often an image of class `row` was taken for class `column`.
     pub confusion: Vec<Vec<usize>>,
-    /// Images that went through the network in a second.
+    /// Images that were classified in a second, with what it takes to prepare their batches.
     pub images_per_second: f64,
 }
 
@@ -61,7 +71,7 @@ impl EvaluationImages {
     }
 }
 
-/// What `network` with `op_weights` makes of `images`. Ties go to the class with the lower label.
+/// What `network` with `op_weights` makes of `images`.
 ///
 /// # Errors
 /// The images do not fit the network.
@@ -69,39 +79,36 @@ pub fn evaluate(
     network: &mut Network,
     op_weights: &OpWeights,
     images: &EvaluationImages,
+    views: Views,
 ) -> Result<Evaluation> {
     let start = Instant::now();
     let classes = network.config().classes;
     let mut confusion = vec![vec![0_usize; classes]; classes];
-    let mut loss = 0.0;
-    for_each_batch(network, op_weights, images, |logits, labels| {
+    let mut calibration = Calibration::default();
+    let (mut loss, mut in_top) = (0.0, 0);
+    for_each_batch(network, op_weights, images, views, |logits, labels| {
         for (logits, &label) in logits.chunks_exact(classes).zip(labels) {
-            loss += cross_entropy(logits, label as usize);
-            confusion[label as usize][argmax(logits)] += 1;
+            let label = label as usize;
+            let answer = argmax(logits);
+            loss += cross_entropy(logits, label);
+            in_top += usize::from(rank(logits, label) < TOP);
+            let confidence = (-cross_entropy(logits, answer)).exp();
+            calibration.add(confidence, answer == label);
+            confusion[label][answer] += 1;
         }
     })?;
     let seconds = start.elapsed().as_secs_f64();
     let count = images.indices.len();
     let correct: usize = (0..classes).map(|class| confusion[class][class]).sum();
-    let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
-    let names = images.dataset.classes();
-    let classes = confusion
-        .iter()
-        .zip(names)
-        .enumerate()
-        .map(|(class, (row, name))| {
-            let images = row.iter().sum();
-            ClassResult {
-                name: name.clone(),
-                images,
-                accuracy: share(row[class], images),
-            }
-        });
+    let share = |part: usize| part as f64 / count.max(1) as f64;
     Ok(Evaluation {
         images: count,
-        accuracy: share(correct, count),
+        views,
+        accuracy: share(correct),
+        top5: share(in_top),
         loss: loss / count.max(1) as f64,
-        classes: classes.collect(),
+        calibration_error: calibration.expected_error(),
+        classes: classes::by_class(&confusion, images.dataset.classes()),
         confusion,
         images_per_second: count as f64 / seconds.max(f64::MIN_POSITIVE),
     })
@@ -114,10 +121,16 @@ pub(crate) fn logits(
     images: &EvaluationImages,
 ) -> Result<(Vec<f32>, Vec<u32>)> {
     let (mut all_logits, mut all_labels) = (Vec::new(), Vec::new());
-    for_each_batch(network, op_weights, images, |logits, labels| {
-        all_logits.extend_from_slice(logits);
-        all_labels.extend_from_slice(labels);
-    })?;
+    for_each_batch(
+        network,
+        op_weights,
+        images,
+        Views::Plain,
+        |logits, labels| {
+            all_logits.extend_from_slice(logits);
+            all_labels.extend_from_slice(labels);
+        },
+    )?;
     Ok((all_logits, all_labels))
 }
 
@@ -135,6 +148,7 @@ fn for_each_batch(
     network: &mut Network,
     op_weights: &OpWeights,
     images: &EvaluationImages,
+    views: Views,
     mut look: impl FnMut(&[f32], &[u32]),
 ) -> Result<()> {
     let config = BatchConfig {
@@ -148,49 +162,16 @@ fn for_each_batch(
         &config,
     )?;
     for batch in batches.epoch(0, 0) {
-        let logits = network.logits(&batch.pixels, op_weights)?;
+        let mut batch = batch?;
+        let logits = views.logits(network, op_weights, &mut batch.pixels)?;
         look(&logits, &batch.labels);
     }
     Ok(())
 }
 
-/// Index of the largest value, the first one of equals.
-fn argmax(values: &[f32]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
-}
-
-/// `log(sum of exp(logits)) - logits[label]`, in f64 and without overflow.
-fn cross_entropy(logits: &[f32], label: usize) -> f64 {
-    let largest = f64::from(logits[argmax(logits)]);
-    let sum: f64 = logits
-        .iter()
-        .map(|&logit| (f64::from(logit) - largest).exp())
-        .sum();
-    sum.ln() + largest - f64::from(logits[label])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_first_of_equals_wins() {
-        assert_eq!(argmax(&[1.0, 3.0, 3.0, 2.0]), 1);
-        assert_eq!(argmax(&[0.0]), 0);
-    }
-
-    /// From PyTorch 2.15: `cross_entropy(tensor([[1., 2., 3.]]), tensor([0]))`.
-    #[test]
-    fn the_cross_entropy_is_that_of_pytorch() {
-        assert!((cross_entropy(&[1.0, 2.0, 3.0], 0) - 2.407_605_964_444_38).abs() < 1e-12);
-        assert!(cross_entropy(&[1e5, 0.0], 1).is_finite());
-    }
 
     #[test]
     fn accuracy_counts_rows_whose_label_leads() {

@@ -49,15 +49,22 @@ impl ImageShape {
 
     /// The supernet that `config` searches on such images.
     pub(crate) fn search_network(&self, config: &RunConfig) -> NetworkConfig {
-        self.network(config.search.channels, config.search.cells, Form::Search)
+        NetworkConfig {
+            form: Form::Search,
+            ..self.network(config.search.channels, config.search.cells)
+        }
     }
 
     /// The network that `config` trains on such images.
-    pub(crate) fn train_network(&self, config: &RunConfig) -> NetworkConfig {
-        self.network(config.train.channels, config.train.cells, Form::Final)
+    pub fn train_network(&self, config: &RunConfig) -> NetworkConfig {
+        NetworkConfig {
+            stem: config.train.stem,
+            auxiliary: config.train.auxiliary_weight > 0.0,
+            ..self.network(config.train.channels, config.train.cells)
+        }
     }
 
-    fn network(&self, channels: usize, cells: usize, form: Form) -> NetworkConfig {
+    fn network(&self, channels: usize, cells: usize) -> NetworkConfig {
         let Self {
             height,
             width,
@@ -71,7 +78,7 @@ impl ImageShape {
             image_channels,
             height,
             width,
-            form,
+            form: Form::Final,
             stem: StemForm::Cifar,
             auxiliary: false,
         }

@@ -5,6 +5,8 @@
 
 use asap_data::{Batch, Batches, Prepared};
 
+use crate::error::Result;
+
 /// Batches `first`, `first + 1`, ... of an endless series.
 pub(crate) struct ImageStream {
     batches: Batches,
@@ -26,7 +28,7 @@ impl ImageStream {
     }
 
     /// The next batch.
-    pub(crate) fn next(&mut self) -> Batch {
+    pub(crate) fn next(&mut self) -> Result<Batch> {
         let (pass, position) = (self.next / self.per_pass, self.next % self.per_pass);
         if position == 0 {
             self.pass = None;
@@ -34,8 +36,8 @@ impl ImageStream {
         let current = self
             .pass
             .get_or_insert_with(|| self.batches.epoch(pass, position));
-        let batch = current.next().expect("a pass has all its batches");
+        let batch = current.next().expect("a pass has all its batches")?;
         self.next += 1;
-        batch
+        Ok(batch)
     }
 }

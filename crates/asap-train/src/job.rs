@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use asap_data::Part;
 use asap_genotype::Genotype;
+use asap_space::NamedTensor;
 
 use crate::atomic::{remove_unfinished, write_atomically};
 use crate::checkpoint::{Checkpoint, PhaseState, Records};
@@ -19,7 +20,12 @@ use crate::run_data::{ImageSource, RunData};
 use crate::run_folder::{Lock, RunFolder};
 use crate::search::Search;
 use crate::summary::Summary;
+use crate::tensor_file;
 use crate::train::Train;
+use crate::transfer::TransferSource;
+
+/// What the file of the weights says it is.
+const WEIGHTS: &str = "asap-weights";
 
 /// How a run ended.
 #[derive(Debug)]
@@ -46,7 +52,8 @@ pub struct Job<'a> {
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Begin {
     Search,
-    Train(Genotype),
+    /// With the weights to start from, if they are not to be drawn.
+    Train(Genotype, Option<Vec<NamedTensor>>),
     Checkpoint(Box<Checkpoint>),
 }
 
@@ -74,6 +81,7 @@ impl<'a> Job<'a> {
             source,
             command,
             Begin::Search,
+            None,
         )
     }
 
@@ -92,7 +100,48 @@ impl<'a> Job<'a> {
             task: Task::Train,
             ..config
         };
-        Self::new(folder, config, source, command, Begin::Train(genotype))
+        let begin = Begin::Train(genotype, None);
+        Self::new(folder, config, source, command, begin, None)
+    }
+
+    /// A new run that trains the cell of another, `from`, on other images, and tests it.
+    ///
+    /// # Errors
+    /// As [`Job::search`].
+    pub fn transfer(
+        folder: RunFolder,
+        config: RunConfig,
+        genotype: Genotype,
+        from: &TransferSource,
+        source: &'a dyn ImageSource,
+        command: Vec<String>,
+    ) -> Result<Self> {
+        let config = RunConfig {
+            task: Task::Train,
+            ..config
+        };
+        let begin = Begin::Train(genotype, None);
+        Self::new(folder, config, source, command, begin, Some(from))
+    }
+
+    /// As [`Job::train`], from these weights and running statistics.
+    ///
+    /// # Errors
+    /// As [`Job::search`], and if they are of another network.
+    pub fn train_from(
+        folder: RunFolder,
+        config: RunConfig,
+        genotype: Genotype,
+        weights: Vec<NamedTensor>,
+        source: &'a dyn ImageSource,
+        command: Vec<String>,
+    ) -> Result<Self> {
+        let config = RunConfig {
+            task: Task::Train,
+            ..config
+        };
+        let begin = Begin::Train(genotype, Some(weights));
+        Self::new(folder, config, source, command, begin, None)
     }
 
     fn new(
@@ -101,13 +150,22 @@ impl<'a> Job<'a> {
         source: &'a dyn ImageSource,
         command: Vec<String>,
         begin: Begin,
+        from: Option<&TransferSource>,
     ) -> Result<Self> {
         config.check("configuration")?;
         let data = RunData::new(&config, source.load(Part::Train)?)?;
         require_memory(&config, data.shape)?;
         let lock = folder.create()?;
-        if let Begin::Train(genotype) = &begin {
+        if let Begin::Train(genotype, weights) = &begin {
             write_atomically(&folder.genotype(), genotype.to_json().as_bytes())?;
+            match weights {
+                Some(weights) => tensor_file::write(&folder.weights(), &WEIGHTS, weights)?,
+                // Of a run that never came to be.
+                None => drop(fs::remove_file(folder.weights())),
+            }
+        }
+        if let Some(from) = from {
+            from.write(&folder.transfer())?;
         }
         // Last: from here on the folder holds a run, and all it needs is there.
         write_atomically(&folder.config(), config.to_toml()?.as_bytes())?;
@@ -168,7 +226,10 @@ impl<'a> Job<'a> {
     fn beginning(folder: &RunFolder, config: &RunConfig) -> Result<Begin> {
         match config.task {
             Task::Search => Ok(Begin::Search),
-            Task::Train => Ok(Begin::Train(read_genotype(&folder.genotype())?)),
+            Task::Train => {
+                let genotype = read_genotype(&folder.genotype())?;
+                Ok(Begin::Train(genotype, read_weights(&folder.weights())?))
+            }
         }
     }
 
@@ -228,8 +289,8 @@ impl<'a> Job<'a> {
         if let Some(checkpoint) = driver.drive(&mut train, &mut audience)? {
             return Ok(Outcome::Interrupted(checkpoint));
         }
-        let trained = train.finish(&data);
-        trained.network.write(&folder.network())?;
+        let mut trained = train.finish(&data);
+        trained.write(&folder)?;
         let records = driver.records(Phase::Train).clone();
         let conclusion = Conclusion {
             config: &config,
@@ -252,8 +313,11 @@ impl Begun {
     fn new(begin: Begin, config: &RunConfig, data: &RunData) -> Result<Self> {
         let Checkpoint { phase, tensors, .. } = match begin {
             Begin::Search => return Search::start(config, data).map(Self::Search),
-            Begin::Train(genotype) => {
+            Begin::Train(genotype, None) => {
                 return Train::start(config, data, genotype, None).map(Self::Train);
+            }
+            Begin::Train(genotype, Some(weights)) => {
+                return Train::start_from(config, data, genotype, &weights).map(Self::Train);
             }
             Begin::Checkpoint(checkpoint) => *checkpoint,
         };
@@ -265,6 +329,21 @@ impl Begun {
                 Train::resume(config, data, state, &tensors).map(Self::Train)
             }
         }
+    }
+}
+
+/// The weights that a run starts from, if it has any of its own.
+fn read_weights(path: &Path) -> Result<Option<Vec<NamedTensor>>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let (description, tensors): (String, _) = tensor_file::read(path)?;
+    match description == WEIGHTS {
+        true => Ok(Some(tensors)),
+        false => Err(Error::malformed(
+            path,
+            format!("is {description}, expected {WEIGHTS}"),
+        )),
     }
 }
 

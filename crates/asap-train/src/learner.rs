@@ -3,25 +3,25 @@
 use std::time::Instant;
 
 use asap_genotype::OpWeights;
-use asap_space::{Images, Network, Wanted};
+use asap_space::{Images, Network, Regularisation, Wanted};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Position, Tensors};
 use crate::error::{Error, Result};
 use crate::image_stream::ImageStream;
 use crate::progress::Phase;
-use crate::schedule::Cosine;
+use crate::schedule::Schedule;
 use crate::sgd::{Sgd, SgdConfig, gradient_norm};
 use crate::step_seconds::{EpochSums, Pace, StepSeconds};
 
-/// How far a phase goes, and how its learning rate falls on the way.
+/// How far a phase goes, and the learning rate on the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) phase: Phase,
     pub(crate) epochs: usize,
     /// Weight steps of an epoch.
     pub(crate) steps: usize,
-    pub(crate) learning_rate: Cosine,
+    pub(crate) learning_rate: Schedule,
 }
 
 impl Plan {
@@ -97,6 +97,7 @@ impl Learner {
         Tensors {
             network: self.network.tensors(),
             velocity: self.network.slab_tensors(self.sgd.velocity()),
+            average: Vec::new(),
         }
     }
 
@@ -113,14 +114,20 @@ impl Learner {
     }
 
     /// Trains the weights on the next batch.
-    pub(crate) fn weight_step(&mut self, op_weights: &OpWeights) -> Result<WeightStep> {
-        let batch = self.images.next();
+    pub(crate) fn weight_step(
+        &mut self,
+        op_weights: &OpWeights,
+        regularisation: Regularisation,
+    ) -> Result<WeightStep> {
+        let batch = self.images.next()?;
         let start = Instant::now();
         let images = Images {
             pixels: &batch.pixels,
             labels: &batch.labels,
         };
-        let outcome = self.network.step(images, op_weights, Wanted::Weights)?;
+        let outcome =
+            self.network
+                .step_with(images, op_weights, Wanted::Weights, regularisation)?;
         let learning_rate = self.learning_rate();
         // Nothing moves on what is no number, so that every checkpoint can be gone on with.
         self.require_finite("the loss of the weights", outcome.loss)?;

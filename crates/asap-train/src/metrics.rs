@@ -25,7 +25,8 @@ pub struct EpochMetrics {
     pub epochs: usize,
     /// Weight steps done in the epoch.
     pub steps: usize,
-    /// Mean cross-entropy over the images that trained the weights.
+    /// Mean loss over the images that trained the weights, with all that the recipe adds to it: label smoothing and
+    /// the auxiliary head.
     pub weight_loss: f64,
     /// Share of those images that were classified rightly, 0 to 1.
     pub weight_accuracy: f64,
@@ -33,6 +34,10 @@ pub struct EpochMetrics {
     pub val_loss: Option<f64>,
     /// Share of the validation images that were classified rightly, 0 to 1.
     pub val_accuracy: Option<f64>,
+    /// Mean cross-entropy of the averaged weights over the validation images.
+    pub ema_val_loss: Option<f64>,
+    /// Share of the validation images that the averaged weights classify rightly.
+    pub ema_val_accuracy: Option<f64>,
     /// Mean cross-entropy over the images that trained the alphas.
     pub alpha_loss: Option<f64>,
     /// Temperature of the last step.
@@ -163,6 +168,8 @@ mod tests {
             weight_accuracy: 2.0 / 3.0,
             val_loss: None,
             val_accuracy: None,
+            ema_val_loss: None,
+            ema_val_accuracy: None,
             alpha_loss: None,
             temperature: None,
             operations_alive: None,

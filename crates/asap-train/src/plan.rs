@@ -1,15 +1,17 @@
 //! What a run will take, before it starts: steps, arithmetic, memory, time, and forced decisions.
 
-use asap_anneal::{ASSUMED_SIGNAL, Forecast, forecast};
+use asap_anneal::{ASSUMED_SIGNAL, Forecast, Granularity, forecast};
 use asap_data::Dataset;
 use asap_genotype::Topology;
-use asap_space::{Execution, NetworkConfig, macs_per_image, parameter_count, training_memory};
+use asap_space::{Execution, NetworkConfig, training_memory};
 
 use crate::config::{RunConfig, Task};
+use crate::costs::Costs;
 use crate::error::{Error, Result};
 use crate::image_shape::ImageShape;
 use crate::measure::{Measured, SearchSeconds, sample_genotype};
 use crate::memory::{available_bytes, mib};
+use crate::presets::Preset;
 use crate::progress::Phase;
 use crate::run_data::{held_out_images, steps, validated_images};
 
@@ -25,12 +27,8 @@ pub struct PlannedPhase {
     pub weight_steps: usize,
     /// Alpha steps, none in a training.
     pub alpha_steps: usize,
-    /// Images of a step.
-    pub batch: usize,
-    /// Parameters of the network at its start.
-    pub parameters: usize,
-    /// Multiply-accumulates for one image, forward, at its start.
-    pub macs_per_image: u64,
+    /// What the network costs at its start.
+    pub costs: Costs,
     /// Estimated memory in bytes.
     pub memory_bytes: u64,
     /// Expected seconds.
@@ -45,6 +43,11 @@ pub struct RunPlan {
     pub search: PlannedPhase,
     /// What its annealing is expected to come to.
     pub forecast: Forecast,
+    /// Learning rate of the alphas.
+    pub alpha_learning_rate: f64,
+    /// The rate with which the search is expected to decide nearly everything by itself, see
+    /// [`deciding_learning_rate`](asap_anneal::AnnealParams::deciding_learning_rate).
+    pub deciding_learning_rate: f64,
     /// The training.
     pub train: PlannedPhase,
     /// Expected seconds of the test.
@@ -69,12 +72,50 @@ pub fn plan(config: &RunConfig, dataset: &Dataset, measured: &Measured) -> Resul
     let forecast = forecast(&config.anneal, &config.search.operations, &alphas)?;
     let seconds = search.seconds + train.seconds + test_seconds;
     Ok(RunPlan {
+        alpha_learning_rate: alphas.alpha_learning_rate,
+        deciding_learning_rate: config.deciding_learning_rate(search.weight_steps)?,
         search,
         forecast,
         train,
         test_seconds,
         seconds,
     })
+}
+
+impl RunConfig {
+    /// The alpha learning rate with which a search of so many weight steps is expected to decide nearly everything by
+    /// itself.
+    pub(crate) fn deciding_learning_rate(&self, weight_steps: usize) -> Result<f64> {
+        let params = self.anneal.clone().checked()?;
+        let alpha_steps = params.alpha_steps(weight_steps);
+        Ok(params.deciding_learning_rate(self.search.operations.len(), alpha_steps))
+    }
+
+    /// Plans the search for `epochs` epochs. In the preset `quick` the learning rate of the alphas follows the number
+    /// of their steps, as it does for a budget: else a shorter search would decide too little by itself, and a longer
+    /// one too much by chance. A rate that is not the preset's stays, as does any where the steps of an epoch depend on
+    /// the data.
+    ///
+    /// # Errors
+    /// A setting of the annealing is out of its range.
+    pub fn set_search_epochs(&mut self, epochs: usize) -> Result<()> {
+        let preset = self.preset.config().search;
+        let search = &mut self.search;
+        let follows = self.preset == Preset::Quick
+            && search.adam.learning_rate == preset.adam.learning_rate
+            && search.steps_per_epoch > 0
+            && search.epochs != epochs;
+        search.epochs = epochs;
+        // A temperature that falls once an epoch falls as often as there are epochs.
+        if let Granularity::Epoch { epochs: falls } = &mut self.anneal.granularity {
+            *falls = epochs;
+        }
+        if follows {
+            let weight_steps = epochs.saturating_mul(self.search.steps_per_epoch);
+            self.search.adam.learning_rate = self.deciding_learning_rate(weight_steps)?;
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn testing_seconds(dataset: &Dataset, measured: &Measured) -> f64 {
@@ -154,9 +195,7 @@ fn needs(
         epochs: 0,
         weight_steps: 0,
         alpha_steps: 0,
-        batch: execution.batch,
-        parameters: parameter_count(network, topology)?,
-        macs_per_image: macs_per_image(network, topology)?,
+        costs: Costs::of(network, topology, execution)?,
         memory_bytes: training_memory(network, topology, execution)?.total(),
         seconds: 0.0,
     })
@@ -252,12 +291,47 @@ pub(crate) mod tests {
         );
         let parts = plan.search.seconds + plan.train.seconds + plan.test_seconds;
         assert_eq!(plan.seconds, parts);
-        assert!(plan.search.parameters > plan.train.parameters);
+        assert!(plan.search.costs.parameters > plan.train.costs.parameters);
         assert!(
             plan.search.memory_bytes > 50 << 20,
             "{}",
             plan.search.memory_bytes
         );
         assert!(plan.forecast.decisions > 50.0);
+    }
+
+    #[test]
+    fn the_alphas_rate_follows_the_epochs_as_it_follows_a_budget() {
+        let mut config = Preset::Quick.config();
+        let rate = config.search.adam.learning_rate;
+        config.set_search_epochs(config.search.epochs).unwrap();
+        assert_eq!(config.search.adam.learning_rate, rate);
+        config.set_search_epochs(4 * config.search.epochs).unwrap();
+        let plan = plan(&config, &dataset(), &measured()).unwrap();
+        assert_eq!(plan.alpha_learning_rate, plan.deciding_learning_rate);
+        // Four times the steps: half the rate.
+        assert!((plan.alpha_learning_rate / rate - 0.5).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_rate_of_ones_own_and_the_papers_stay_whatever_the_epochs() {
+        let mut own = Preset::Quick.config();
+        own.search.adam.learning_rate = 0.1;
+        own.set_search_epochs(100).unwrap();
+        assert_eq!(own.search.adam.learning_rate, 0.1);
+        let mut paper = Preset::Paper.config();
+        paper.set_search_epochs(25).unwrap();
+        assert_eq!(paper.search.adam.learning_rate, 3e-4);
+        paper.check("paper").unwrap();
+    }
+
+    #[test]
+    fn a_plan_of_very_many_steps_is_made_at_once() {
+        let mut config = Preset::Quick.config();
+        config.set_search_epochs(100_000_000).unwrap();
+        let plan = plan(&config, &dataset(), &measured()).unwrap();
+        assert_eq!(plan.search.weight_steps, 6_400_000_000);
+        let share = plan.search.alpha_steps as f64 / plan.search.weight_steps as f64;
+        assert!((share - 0.8167).abs() < 1e-3, "{share}");
     }
 }

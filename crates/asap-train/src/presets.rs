@@ -5,7 +5,8 @@ use asap_genotype::OpSet;
 use serde::{Deserialize, Serialize};
 
 use crate::adam::AdamConfig;
-use crate::config::{AugmentationConfig, DataConfig, RunConfig, SearchConfig, Task, TrainConfig};
+use crate::config::{AugmentationConfig, DataConfig, RunConfig, SearchConfig, Task};
+use crate::recipes::Recipe;
 use crate::schedule::Cosine;
 use crate::sgd::SgdConfig;
 
@@ -62,6 +63,7 @@ fn quick() -> RunConfig {
         data: DataConfig {
             source: "fashion-mnist".to_owned(),
             size: 0,
+            resize_to: 0,
             skip_bad: false,
             validation_images: 1024,
         },
@@ -97,33 +99,15 @@ fn quick() -> RunConfig {
             augmentation: AugmentationConfig {
                 crop_padding: 2,
                 flip: true,
-                cutout: 0,
+                ..AugmentationConfig::default()
             },
         },
-        train: TrainConfig {
-            channels: 16,
-            cells: 5,
-            epochs: 5,
-            steps_per_epoch: 400,
-            batch: 64,
-            learning_rate: Cosine { from: 0.1, to: 0.0 },
-            sgd: SgdConfig {
-                momentum: 0.9,
-                nesterov: true,
-                weight_decay: 3e-4,
-                clip: 5.0,
-            },
-            augmentation: AugmentationConfig {
-                crop_padding: 2,
-                flip: true,
-                cutout: 0,
-            },
-        },
+        train: Recipe::Quick.train(),
     }
 }
 
 /// The paper's search, with UniNAS' settings where the paper is silent, and the final training in the
-/// recipe of DARTS; without its auxiliary head and drop-path.
+/// recipe of DARTS.
 fn paper() -> RunConfig {
     RunConfig {
         preset: Preset::Paper,
@@ -134,6 +118,7 @@ fn paper() -> RunConfig {
         data: DataConfig {
             source: "cifar10:datasets/cifar-10-batches-bin".to_owned(),
             size: 0,
+            resize_to: 0,
             skip_bad: false,
             validation_images: 0,
         },
@@ -167,31 +152,10 @@ fn paper() -> RunConfig {
             augmentation: AugmentationConfig {
                 crop_padding: 4,
                 flip: true,
-                cutout: 0,
+                ..AugmentationConfig::default()
             },
         },
-        train: TrainConfig {
-            channels: 36,
-            cells: 20,
-            epochs: 600,
-            steps_per_epoch: 0,
-            batch: 96,
-            learning_rate: Cosine {
-                from: 0.025,
-                to: 0.0,
-            },
-            sgd: SgdConfig {
-                momentum: 0.9,
-                nesterov: false,
-                weight_decay: 3e-4,
-                clip: 5.0,
-            },
-            augmentation: AugmentationConfig {
-                crop_padding: 4,
-                flip: true,
-                cutout: 16,
-            },
-        },
+        train: Recipe::Darts.train(),
     }
 }
 

@@ -10,7 +10,7 @@ use asap_genotype::{Genotype, OpWeights, Topology};
 use asap_space::Network;
 
 use crate::error::Result;
-use crate::evaluate::{Evaluation, EvaluationImages, accuracy, evaluate, logits};
+use crate::evaluate::{Evaluation, EvaluationImages, Views, accuracy, evaluate, logits};
 
 /// What a search is judged by.
 pub(crate) struct SearchImages {
@@ -61,7 +61,7 @@ pub(crate) fn decide(
         discretisation_accuracy_change: found.accuracy() - undecided.accuracy(),
         derivation_difference: decided.largest_difference(&found),
         compared_images: found.labels.len(),
-        validation: evaluate(&mut search_form, &ones, validation)?,
+        validation: evaluate(&mut search_form, &ones, validation, Views::Plain)?,
     })
 }
 

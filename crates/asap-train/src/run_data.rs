@@ -191,7 +191,7 @@ impl RunData {
             phase: Phase::Search,
             epochs: search.epochs,
             steps: steps(search.steps_per_epoch, self.weights.len(), search.batch),
-            learning_rate: search.learning_rate,
+            learning_rate: search.learning_rate.into(),
         }
     }
 
@@ -237,11 +237,17 @@ impl From<AugmentationConfig> for Augmentation {
             crop_padding,
             flip,
             cutout,
+            resized_crop,
+            auto_augment,
+            colour_jitter,
         } = config;
         Self {
             crop_padding,
             flip,
             cutout: (cutout > 0).then_some(cutout),
+            resized_crop: (resized_crop != 0.0).then_some(resized_crop),
+            auto_augment,
+            colour_jitter,
         }
     }
 }

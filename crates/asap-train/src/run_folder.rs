@@ -5,8 +5,11 @@
 //! genotype.json        the genotype as it stands, then the found one
 //! ledger.jsonl         every removal
 //! metrics.jsonl        a line per epoch
+//! weights.safetensors  what a training started from, where it was given weights
 //! checkpoints/         the last two
 //! network.safetensors  the trained network
+//! network-ema.safetensors  the same with averaged weights, where the recipe averages them
+//! transfer.json        the run that the cell came from, in a run that trains it on other images
 //! summary.json         the results; a run that has it is finished
 //! failure.txt          why the run ended early, when it did
 //! lock                 held by the process that runs; the system lets go when it dies
@@ -56,9 +59,32 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
+    /// The trained network of the run at `path`, or `path` itself if it is a file.
+    pub fn network_at(path: &Path) -> PathBuf {
+        match path.is_dir() {
+            true => Self::new(path).network(),
+            false => path.to_owned(),
+        }
+    }
+
     /// The trained network.
     pub fn network(&self) -> PathBuf {
         self.path.join("network.safetensors")
+    }
+
+    /// The trained network with averaged weights; a run that averages none has no such file.
+    pub fn averaged_network(&self) -> PathBuf {
+        self.path.join("network-ema.safetensors")
+    }
+
+    /// The run that the cell came from; only a transfer has this file.
+    pub fn transfer(&self) -> PathBuf {
+        self.path.join("transfer.json")
+    }
+
+    /// The weights that a training started from; a run that drew its first weights has no such file.
+    pub fn weights(&self) -> PathBuf {
+        self.path.join("weights.safetensors")
     }
 
     /// The folder of checkpoints.

@@ -9,7 +9,7 @@ use asap_space::{Execution, Form, Network, NetworkConfig, StemForm};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, EvaluationImages, evaluate};
+use crate::evaluate::{Evaluation, EvaluationImages, Views, evaluate};
 use crate::image_shape::ImageShape;
 use crate::tensor_file;
 
@@ -37,9 +37,17 @@ struct Description {
     image_channels: usize,
     height: usize,
     width: usize,
+    #[serde(default, skip_serializing_if = "is_default")]
+    stem: StemForm,
+    #[serde(default, skip_serializing_if = "is_default")]
+    auxiliary: bool,
     classes: Vec<String>,
     normalisation: Normalisation,
     genotype: String,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl SavedNetwork {
@@ -66,8 +74,8 @@ impl SavedNetwork {
             height: description.height,
             width: description.width,
             form: Form::Final,
-            stem: StemForm::Cifar,
-            auxiliary: false,
+            stem: description.stem,
+            auxiliary: description.auxiliary,
         };
         let mut network = Network::new(config, Topology::from_genotype(&genotype), execution, 0)?;
         network.load_tensors(&tensors)?;
@@ -98,6 +106,8 @@ impl SavedNetwork {
             image_channels: config.image_channels,
             height: config.height,
             width: config.width,
+            stem: config.stem,
+            auxiliary: config.auxiliary,
             classes: self.classes.clone(),
             normalisation: self.normalisation.clone(),
             genotype: self.genotype.to_json(),
@@ -105,11 +115,11 @@ impl SavedNetwork {
         tensor_file::write(path, &description, &self.network.tensors())
     }
 
-    /// How well it classifies all images of `dataset`.
+    /// How well it classifies all images of `dataset`, each shown as `views` says.
     ///
     /// # Errors
     /// The images have another size or number of channels, or other classes.
-    pub fn evaluate(&mut self, dataset: Arc<Dataset>) -> Result<Evaluation> {
+    pub fn evaluate(&mut self, dataset: Arc<Dataset>, views: Views) -> Result<Evaluation> {
         let config = self.network.config();
         let expected = ImageShape {
             height: config.height,
@@ -135,6 +145,6 @@ impl SavedNetwork {
         }
         let ones = OpWeights::ones(self.network.topology());
         let images = EvaluationImages::all(dataset, self.normalisation.clone());
-        evaluate(&mut self.network, &ones, &images)
+        evaluate(&mut self.network, &ones, &images, views)
     }
 }

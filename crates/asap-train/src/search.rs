@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use asap_anneal::{Annealer, AnnealerState, Decisions, LedgerLine, Moment};
 use asap_genotype::Genotype;
-use asap_space::{Images, Network, Wanted};
+use asap_space::{Images, Network, Regularisation, Wanted};
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
@@ -21,7 +21,7 @@ use crate::atomic::write_changed;
 use crate::checkpoint::{PhaseState, Tensors};
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
-use crate::evaluate::evaluate;
+use crate::evaluate::{Views, evaluate};
 use crate::image_stream::ImageStream;
 use crate::learner::{Learner, LearnerState, Plan};
 use crate::memory::{mib, resident_bytes};
@@ -159,7 +159,7 @@ impl Search {
 
     /// Trains the alphas on the next batch of the second half; the weights stay as they are.
     fn alpha_step(&mut self, temperature: f64) -> Result<AlphaStep> {
-        let batch = self.alpha_images.next();
+        let batch = self.alpha_images.next()?;
         let start = Instant::now();
         let op_weights = self.annealer.op_weights(temperature);
         let images = Images {
@@ -290,9 +290,10 @@ impl Work for Search {
             }
         };
         let learning_rate = self.learner.learning_rate();
+        let op_weights = self.annealer.op_weights(temperature);
         let weight = self
             .learner
-            .weight_step(&self.annealer.op_weights(temperature))?;
+            .weight_step(&op_weights, Regularisation::default())?;
         let sums = &mut self.learner.state.sums;
         sums.temperature = Some(temperature);
         sums.learning_rate = learning_rate;
@@ -329,6 +330,7 @@ impl Work for Search {
             &mut self.learner.network,
             &op_weights,
             &self.images.validation,
+            Views::Plain,
         )?;
         let topology = self.annealer.topology();
         let sums = self.learner.next_epoch();
@@ -349,6 +351,8 @@ impl Work for Search {
             alpha_step_seconds: sums.alpha_step_seconds(),
             images_per_second: sums.images_per_second(),
             rss_mib: resident_bytes().map(mib),
+            ema_val_loss: None,
+            ema_val_accuracy: None,
             learning_rate: sums.learning_rate,
             op_weights: Some(named_op_weights(topology, &op_weights)),
         })
@@ -367,7 +371,7 @@ impl Work for Search {
         })
     }
 
-    fn tensors(&self) -> Tensors {
+    fn tensors(&mut self) -> Tensors {
         self.learner.tensors()
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Stream {
     Measuring = 9,
     /// Which validation images networks are compared on.
     Compared = 10,
+    /// Which paths are dropped while the found network trains.
+    Paths = 11,
 }
 
 /// The seed of `stream` in a run with `seed`.
@@ -34,6 +36,11 @@ pub(crate) fn seed_of(seed: u64, stream: Stream) -> u64 {
     let mut mixed = mix(seed.wrapping_add(GOLDEN));
     mixed = mix(mixed.wrapping_add(GOLDEN.wrapping_mul(stream as u64)));
     mixed
+}
+
+/// The seed of one step of what `seed` is for.
+pub(crate) fn seed_of_step(seed: u64, step: usize) -> u64 {
+    mix(seed.wrapping_add(mix(step as u64)))
 }
 
 fn mix(mut state: u64) -> u64 {
@@ -47,7 +54,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const STREAMS: [Stream; 10] = [
+    const STREAMS: [Stream; 11] = [
         Stream::Validation,
         Stream::Halves,
         Stream::Supernet,
@@ -58,6 +65,7 @@ mod tests {
         Stream::Training,
         Stream::Measuring,
         Stream::Compared,
+        Stream::Paths,
     ];
 
     #[test]
@@ -66,5 +74,13 @@ mod tests {
             .flat_map(|seed| STREAMS.map(|stream| seed_of(seed, stream)))
             .collect();
         assert_eq!(seeds.len(), 100 * STREAMS.len());
+    }
+
+    #[test]
+    fn neighbouring_seeds_and_steps_share_no_seed() {
+        let seeds: BTreeSet<u64> = (0..100)
+            .flat_map(|seed| (0..100).map(move |step| seed_of_step(seed, step)))
+            .collect();
+        assert_eq!(seeds.len(), 100 * 100);
     }
 }

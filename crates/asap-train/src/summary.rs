@@ -6,9 +6,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::atomic::write_atomically;
 use crate::config::Task;
+use crate::costs::Costs;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluation;
 use crate::presets::Preset;
+use crate::recipes::Recipe;
 
 /// What the search found, and how sure it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,8 @@ pub struct Summary {
     pub seed: u64,
     /// The preset the settings started from.
     pub preset: Preset,
+    /// The recipe the settings of the training started from.
+    pub recipe: Recipe,
     /// Name of the data.
     pub data: String,
     /// Images that the found network was trained on.
@@ -76,14 +80,15 @@ pub struct Summary {
     pub search: Option<SearchResult>,
     /// Share of the test images that the trained network classifies rightly, 0 to 1.
     pub test_accuracy: f64,
-    /// Parameters of the trained network.
-    pub parameters: usize,
-    /// Multiply-accumulates of the trained network for one image.
-    pub macs: u64,
+    /// What the trained network costs; its fields stand beside the others.
+    #[serde(flatten)]
+    pub costs: Costs,
     /// The most memory a process of the run held, in MiB.
     pub peak_rss_mib: Option<f64>,
     /// The test in detail.
     pub test: Evaluation,
+    /// The test of the averaged weights, where weights were averaged.
+    pub test_ema: Option<Evaluation>,
     /// Threads that computed.
     pub threads: usize,
     /// The vector instructions that computed.

@@ -1,13 +1,14 @@
 //! The training of a found network in its final form, from fresh weights.
 
 use asap_genotype::{Genotype, OpWeights, Topology};
-use asap_space::Network;
+use asap_space::{NamedTensor, Network, Regularisation};
 use serde::{Deserialize, Serialize};
 
+use crate::averaged::Averaged;
 use crate::checkpoint::{PhaseState, Tensors};
 use crate::config::RunConfig;
 use crate::error::Result;
-use crate::evaluate::{EvaluationImages, evaluate};
+use crate::evaluate::{Evaluation, EvaluationImages, Views, evaluate};
 use crate::image_stream::ImageStream;
 use crate::learner::{Learner, LearnerState, Plan};
 use crate::memory::{mib, resident_bytes};
@@ -16,7 +17,8 @@ use crate::progress::{Phase, Progress, StepReport};
 use crate::run_data::RunData;
 use crate::run_folder::RunFolder;
 use crate::saved_network::SavedNetwork;
-use crate::seed::{Stream, seed_of};
+use crate::schedule::drop_path;
+use crate::seed::{Stream, seed_of, seed_of_step};
 use crate::summary::SearchResult;
 use crate::work::Work;
 
@@ -36,11 +38,19 @@ pub(crate) struct Train {
     search: Option<SearchResult>,
     op_weights: OpWeights,
     validation: Option<EvaluationImages>,
+    averaged: Option<Averaged>,
+    /// What is the same in all steps.
+    regularisation: Regularisation,
+    /// Probability at the end of the plan.
+    drop_path: f64,
+    /// Seed of the paths that are dropped.
+    paths: u64,
 }
 
 /// What a training ends with.
 pub(crate) struct Trained {
     pub(crate) network: SavedNetwork,
+    pub(crate) averaged: Option<Averaged>,
     pub(crate) search: Option<SearchResult>,
 }
 
@@ -53,6 +63,20 @@ impl Train {
         search: Option<SearchResult>,
     ) -> Result<Self> {
         Self::with(config, data, genotype, search, 0)
+    }
+
+    /// As [`Self::start`], from these weights and running statistics.
+    pub(crate) fn start_from(
+        config: &RunConfig,
+        data: &RunData,
+        genotype: Genotype,
+        weights: &[NamedTensor],
+    ) -> Result<Self> {
+        let mut train = Self::with(config, data, genotype, None, 0)?;
+        train.learner.network.load_tensors(weights)?;
+        train.averaged = (config.train.ema > 0.0)
+            .then(|| Averaged::new(config.train.ema, &train.learner.network));
+        Ok(train)
     }
 
     /// The training that a checkpoint was made of.
@@ -68,6 +92,10 @@ impl Train {
         train
             .learner
             .restore(state.learner, tensors, config.train.sgd)?;
+        if config.train.ema > 0.0 {
+            let (network, average) = (&mut train.learner.network, &tensors.average);
+            train.averaged = Some(Averaged::restored(config.train.ema, network, average)?);
+        }
         Ok(train)
     }
 
@@ -86,6 +114,7 @@ impl Train {
             config.train_execution(),
             seed_of(config.seed, Stream::Network),
         )?;
+        let averaged = (config.train.ema > 0.0).then(|| Averaged::new(config.train.ema, &network));
         let images = ImageStream::new(data.train_batches(config)?, steps);
         let learner = Learner::new(network, data.train_plan(config), config.train.sgd, images);
         let validation = data.held_out();
@@ -95,7 +124,46 @@ impl Train {
             search,
             op_weights,
             validation,
+            averaged,
+            regularisation: Regularisation {
+                label_smoothing: config.train.label_smoothing as f32,
+                auxiliary_weight: config.train.auxiliary_weight as f32,
+                ..Regularisation::default()
+            },
+            drop_path: config.train.drop_path,
+            paths: seed_of(config.seed, Stream::Paths),
         })
+    }
+
+    /// How the step that comes next is regularised.
+    fn regularisation(&self) -> Regularisation {
+        let Learner { plan, state, .. } = &self.learner;
+        Regularisation {
+            drop_path: drop_path(self.drop_path, state.at.epoch, plan.epochs) as f32,
+            seed: seed_of_step(self.paths, self.learner.steps_done()),
+            ..self.regularisation
+        }
+    }
+
+    /// What the network makes of the images held out, if there are any.
+    fn validate(&mut self) -> Result<Option<Evaluation>> {
+        let Some(images) = &self.validation else {
+            return Ok(None);
+        };
+        let network = &mut self.learner.network;
+        evaluate(network, &self.op_weights, images, Views::Plain).map(Some)
+    }
+
+    /// What the averaged weights make of them, if weights are averaged.
+    fn validate_averaged(&mut self) -> Result<Option<Evaluation>> {
+        let (Some(images), Some(averaged)) = (&self.validation, &mut self.averaged) else {
+            return Ok(None);
+        };
+        averaged
+            .in_place_of(&mut self.learner.network, |network| {
+                evaluate(network, &self.op_weights, images, Views::Plain)
+            })
+            .map(Some)
     }
 
     /// The trained network, and the search that found it.
@@ -108,8 +176,31 @@ impl Train {
         };
         Trained {
             network,
+            averaged: self.averaged,
             search: self.search,
         }
+    }
+}
+
+impl Trained {
+    /// Writes the network, and the one with averaged weights where there is one.
+    pub(crate) fn write(&mut self, folder: &RunFolder) -> Result<()> {
+        self.network.write(&folder.network())?;
+        self.with_averaged(|network| network.write(&folder.averaged_network()))
+            .transpose()?;
+        Ok(())
+    }
+
+    /// What `look` says about the network with averaged weights, where there is one.
+    pub(crate) fn with_averaged<T>(
+        &mut self,
+        look: impl FnOnce(&mut SavedNetwork) -> T,
+    ) -> Option<T> {
+        let averaged = self.averaged.as_mut()?;
+        averaged.exchange(&mut self.network.network);
+        let answer = look(&mut self.network);
+        averaged.exchange(&mut self.network.network);
+        Some(answer)
     }
 }
 
@@ -133,7 +224,11 @@ impl Work for Train {
     fn step(&mut self, _progress: &mut dyn Progress) -> Result<StepReport> {
         let at = self.learner.state.at;
         let learning_rate = self.learner.learning_rate();
-        let weight = self.learner.weight_step(&self.op_weights)?;
+        let regularisation = self.regularisation();
+        let weight = self.learner.weight_step(&self.op_weights, regularisation)?;
+        if let Some(averaged) = &mut self.averaged {
+            averaged.follow(&self.learner.network, self.learner.steps_done());
+        }
         self.learner.state.sums.learning_rate = learning_rate;
         let seconds_left = self.learner.seconds_left(weight.seconds);
         Ok(StepReport {
@@ -154,14 +249,7 @@ impl Work for Train {
 
     fn end_epoch(&mut self) -> Result<EpochMetrics> {
         let epoch = self.learner.state.at.epoch + 1;
-        let validation = match &self.validation {
-            Some(images) => Some(evaluate(
-                &mut self.learner.network,
-                &self.op_weights,
-                images,
-            )?),
-            None => None,
-        };
+        let (validation, averaged) = (self.validate()?, self.validate_averaged()?);
         let sums = self.learner.next_epoch();
         Ok(EpochMetrics {
             phase: Phase::Train,
@@ -172,6 +260,8 @@ impl Work for Train {
             weight_accuracy: sums.weight_accuracy(),
             val_loss: validation.as_ref().map(|validation| validation.loss),
             val_accuracy: validation.as_ref().map(|validation| validation.accuracy),
+            ema_val_loss: averaged.as_ref().map(|averaged| averaged.loss),
+            ema_val_accuracy: averaged.as_ref().map(|averaged| averaged.accuracy),
             alpha_loss: None,
             temperature: None,
             operations_alive: None,
@@ -197,7 +287,12 @@ impl Work for Train {
         })
     }
 
-    fn tensors(&self) -> Tensors {
-        self.learner.tensors()
+    fn tensors(&mut self) -> Tensors {
+        let mut tensors = self.learner.tensors();
+        if let Some(averaged) = &mut self.averaged {
+            let network = &mut self.learner.network;
+            tensors.average = averaged.in_place_of(network, |network| network.tensors());
+        }
+        tensors
     }
 }

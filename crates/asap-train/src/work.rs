@@ -27,5 +27,5 @@ pub(crate) trait Work {
     /// Everything it needs to go on that is no tensor.
     fn state(&self) -> PhaseState;
     /// Everything it needs to go on that is a tensor.
-    fn tensors(&self) -> Tensors;
+    fn tensors(&mut self) -> Tensors;
 }

@@ -1,8 +1,8 @@
 //! Forecasts: distances in closed form, what noise decides, and that simulated searches behave like real ones.
 
 use asap_anneal::{
-    AnnealConfig, Annealer, DECIDING_WALK, EdgeRule, Forecast, Plan, ThresholdBase, forecast,
-    recommended_learning_rate,
+    AnnealConfig, Annealer, DECIDING_WALK, EdgeRule, Forecast, Granularity, Plan, ThresholdBase,
+    forecast, recommended_learning_rate,
 };
 use asap_genotype::{CellKind, OpSet};
 
@@ -204,5 +204,21 @@ fn a_learning_rate_or_signal_out_of_range_is_named() {
         };
         let error = forecast(&AnnealConfig::default(), &OpSet::darts7(), &plan).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
+    }
+}
+
+#[test]
+fn alpha_steps_are_those_after_grace_counted_one_by_one() {
+    for granularity in [Granularity::Step, Granularity::Epoch { epochs: 7 }] {
+        let config = AnnealConfig {
+            granularity,
+            ..AnnealConfig::default()
+        };
+        let params = config.checked().unwrap();
+        for steps in [0, 1, 2, 7, 500, 1153] {
+            let temperature = |step: usize| params.temperature(step as f64 / steps as f64);
+            let counted = (0..steps).filter(|&step| !params.in_grace(temperature(step)));
+            assert_eq!(params.alpha_steps(steps), counted.count(), "{steps} steps");
+        }
     }
 }

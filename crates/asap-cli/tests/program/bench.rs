@@ -1,4 +1,4 @@
-//! `asap bench step` prints what the PyTorch program prints.
+//! `asap bench step` prints what the PyTorch program prints; `asap bench batches` a share.
 
 use crate::place::Place;
 use crate::program::asap;
@@ -92,6 +92,48 @@ fn a_derived_network_has_fewer_weights_and_no_alphas() {
     assert!(derived["weights"].as_u64() < full["weights"].as_u64());
     let arguments = [&SMALL[..], &["--genotype", "ASAP", "--step", "alpha"]].concat();
     asap(Place::new().path(), &arguments).failed_with(&["--step must be weight"]);
+}
+
+#[test]
+fn the_final_form_has_scales_and_shifts_that_the_search_form_has_not() {
+    let genotype = ["--steps", "1", "--genotype", "ASAP"];
+    let search = step(&genotype);
+    let trained = step(&[&genotype[..], &["--final"]].concat());
+    assert_eq!(
+        (&search["form"], &trained["form"]),
+        (&"search".into(), &"final".into())
+    );
+    assert!(search["weights"].as_u64() < trained["weights"].as_u64());
+    assert_eq!(search["macs_per_image"], trained["macs_per_image"]);
+    let said = asap(Place::new().path(), &[&SMALL[..], &["--final"]].concat());
+    assert!(said.stderr.contains("--genotype"), "{}", said.stderr);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn batches_are_a_share_of_a_search() {
+    let sizes = [
+        "--channels",
+        "2",
+        "--cells",
+        "3",
+        "--size",
+        "8",
+        "--batch",
+        "4",
+    ];
+    let arguments = [&["bench", "batches"][..], &sizes].concat();
+    let text = asap(Place::new().path(), &arguments).succeeded();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let figure = |field: &str| report[field].as_f64().unwrap();
+    let batches = 2.0 * figure("batch_cpu_s");
+    let expected = batches / (batches + figure("step_cpu_s"));
+    // Each figure is rounded by itself.
+    assert!(
+        (figure("share") - expected).abs() < 0.1 * expected,
+        "{report}"
+    );
+    assert!(expected > 0.0 && report["streamed"] == false, "{report}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn every_command_is_listed_and_explains_its_flags() {
     let place = Place::new();
     let all = asap(place.path(), &["--help"]).succeeded();
     for name in [
-        "search", "train", "eval", "show", "data", "plan", "bench", "runs",
+        "search", "train", "transfer", "eval", "show", "data", "plan", "bench", "runs",
     ] {
         assert!(all.contains(&format!("\n  {name} ")), "{name} in {all}");
         let help = asap(place.path(), &[name, "--help"]).succeeded();

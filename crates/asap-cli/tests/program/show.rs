@@ -61,3 +61,29 @@ fn the_data_set_of_the_project_is_whole() {
         (&60_000.into(), &10_000.into())
     );
 }
+
+#[test]
+fn known_data_sets_are_listed_and_those_not_here_say_how_to_come() {
+    let place = Place::new();
+    let data = |arguments: &[&str]| asap(place.path(), &[&["data"], arguments].concat());
+    let text = data(&["list"]).succeeded();
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(
+        line("fashion-mnist ").contains("60,000   10,000       10"),
+        "{text}"
+    );
+    assert!(line("fashion-mnist ").ends_with("yes   MIT"), "{text}");
+    assert!(line("imagenet ").contains("by hand"), "{text}");
+    data(&["fetch", "imagenet"])
+        .failed_with(&["expected a set that can be downloaded", "image-net.org"]);
+    data(&["fetch", "cifar11"]).failed_with(&["data set: expected cifar10", "found `cifar11`"]);
+    data(&["verify", "mnist", "--dir", "here"]).failed_with(&["here/train-images-idx3-ubyte.gz"]);
+    data(&["info", "some", "--dir", "here"])
+        .failed_with(&["the name of a known data set", "`some`"]);
+    // What is known of a set is told before its images are looked for.
+    let text = data(&["info", "mnist", "--dir", "here"]).stdout;
+    assert!(
+        text.contains("checksum md5:f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        "{text}"
+    );
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod failure;
+mod recipes;
 mod resume;
 mod scene;
 mod whole;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use asap_data::{Dataset, DatasetParts, Part};
 use asap_train::{
-    Cosine, Event, ImageSource, Job, Outcome, Preset, Progress, RunConfig, RunFolder, Summary,
+    Event, ImageSource, Job, Outcome, Preset, Progress, RunConfig, RunFolder, Schedule, Summary,
 };
 
 const SIDE: usize = 8;
@@ -94,7 +94,7 @@ pub(crate) fn config() -> RunConfig {
     let train = &mut config.train;
     (train.channels, train.cells, train.batch) = (2, 3, 8);
     (train.epochs, train.steps_per_epoch) = (2, 9);
-    train.learning_rate = Cosine { from: 0.1, to: 0.0 };
+    train.learning_rate = Schedule::cosine(0.1, 0.0);
     train.augmentation.crop_padding = 1;
     train.augmentation.cutout = 2;
     config

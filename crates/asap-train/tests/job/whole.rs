@@ -10,7 +10,8 @@ use asap_data::Part;
 use asap_genotype::{DARTS_V2, Genotype, OpSet, Topology};
 use asap_space::Execution;
 use asap_train::{
-    Event, ImageSource, Job, Phase, RunState, SavedNetwork, Summary, Task, read_metrics, runs,
+    Event, ImageSource, Job, Phase, RunState, SavedNetwork, Summary, Task, Views, read_metrics,
+    runs,
 };
 
 #[test]
@@ -86,7 +87,7 @@ fn the_saved_network_is_the_one_that_was_tested() {
     };
     let mut saved = SavedNetwork::load(&run.network(), execution).unwrap();
     let test = saved
-        .evaluate(Arc::new(Stripes.load(Part::Test).unwrap()))
+        .evaluate(Arc::new(Stripes.load(Part::Test).unwrap()), Views::Plain)
         .unwrap();
     assert_eq!(test.confusion, summary.test.confusion);
     assert_eq!((test.accuracy, test.images), (summary.test_accuracy, 45));
