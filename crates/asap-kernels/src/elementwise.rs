@@ -108,6 +108,10 @@ pub(crate) unsafe fn moments<S: Simd>(job: &Moments) {
             S::add_to_f64(job.sums.add(c + lane), fold::<S>(q));
         }
     }
+    if !job.copy.is_null() {
+        // SAFETY: the processor has the instruction set of `S`.
+        unsafe { S::fence() };
+    }
 }
 
 /// `sum_p g` and, for every term, `sum_p g y` per channel, added to f64.
@@ -216,7 +220,7 @@ pub(crate) struct Term {
     pub(crate) scale: *const f32,
 }
 
-/// `out[p, c] (+)= sum_k scale_k[c] values_k[p, c] + shift[c]`, and where a mask is given, only where it is positive.
+/// `out[p, c] (+)= sum_k scale_k[c] values_k[p, c] + shift[c]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Mix<'a> {
     pub(crate) terms: &'a [Term],

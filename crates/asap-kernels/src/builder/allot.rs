@@ -4,7 +4,9 @@ use super::PlanBuilder;
 use super::lifetimes::{Buffer, arrange};
 use crate::layout::ParameterKind;
 use crate::padded;
-use crate::plan::{CHUNK, Norm, Parameter, Place, Plan, Size, Statistics, Transpose, chunk_rows};
+use crate::plan::{
+    CHUNK, Norm, Parameter, Place, Plan, Size, Statistics, Task, Transpose, chunk_rows,
+};
 
 impl PlanBuilder {
     pub(super) fn norm(
@@ -125,6 +127,7 @@ impl PlanBuilder {
         self.plan.ones_vector = self.vector(self.plan.ones_len);
         let (forward, backward) = (self.plan.forward.iter(), self.plan.backward.iter());
         let training = arrange(&self.plan, &self.buffers, forward.clone().chain(backward));
+        let forward = forward.filter(|task| !matches!(task, Task::Auxiliary(_)));
         let inference = arrange(&self.plan, &self.buffers, forward);
         (self.plan.training, self.plan.inference) = (training, inference);
         self.plan

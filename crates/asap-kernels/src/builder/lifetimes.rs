@@ -46,12 +46,18 @@ pub(super) fn arrange<'a>(
         .collect();
     let image = share(buffers, &lives, shared, &mut offsets);
     let mut len = plan.batch * image;
-    let buffers = buffers.iter().zip(offsets).map(|(buffer, offset)| {
+    let untouched = lives.iter().map(Vec::is_empty);
+    let buffers = buffers.iter().zip(offsets).zip(untouched);
+    let buffers = buffers.map(|((buffer, offset), untouched)| {
         if !buffer.side_by_side {
             return BufferAt { offset, image };
         }
         let offset = len;
-        len += spaced(plan.batch * buffer.len);
+        len += if untouched {
+            0
+        } else {
+            spaced(plan.batch * buffer.len)
+        };
         let image = buffer.len;
         BufferAt { offset, image }
     });
@@ -161,13 +167,18 @@ fn touched(plan: &Plan, task: &Task, touch: &mut impl FnMut(Place)) {
             touch(plan.head().source.place);
             touch(plan.head().gradient);
         }
-        // Its own tensors lie side by side.
-        Task::Auxiliary(AuxiliaryTask::First) => touch(plan.auxiliary().source.place),
-        Task::Auxiliary(AuxiliaryTask::FirstBack) => {
-            touch(plan.auxiliary().source.place);
-            touch(plan.auxiliary().source_gradient);
+        Task::Auxiliary(_) => {
+            let head = plan.auxiliary();
+            for stage in [head.first, head.second] {
+                touch(stage.y);
+                touch(stage.gradient);
+            }
+            touch(head.pooled);
+            touch(head.source.place);
+            if matches!(task, Task::Auxiliary(AuxiliaryTask::FirstBack)) {
+                touch(head.source_gradient);
+            }
         }
-        Task::Auxiliary(_) => {}
         Task::Clear(place, _) => touch(*place),
         Task::Source => touch(plan.doors().source.tensor.place),
         Task::SourceGradient => touch(plan.doors().source.gradient),

@@ -7,7 +7,7 @@ use crate::plan::{Input, InputKernel, Size, Stem, Task, View};
 impl PlanBuilder {
     /// Starts with the stem: images `[N, height, width, image_channels]`, a 3x3 convolution to `channels`, BN.
     pub fn new(batch: usize, op_weights: usize, image: [usize; 3], channels: usize) -> Self {
-        let mut builder = Self::start(batch, op_weights);
+        let mut builder = Self::empty(batch, op_weights);
         let source = builder.stem(["stem.conv", "stem.norm"], image, channels, 1);
         builder.sources.push(source);
         builder
@@ -21,7 +21,7 @@ impl PlanBuilder {
         image: [usize; 3],
         channels: usize,
     ) -> Self {
-        let mut builder = Self::start(batch, op_weights);
+        let mut builder = Self::empty(batch, op_weights);
         let names = ["stem0.conv1", "stem0.norm1"];
         let mut source = builder.stem(names, image, channels / 2, 2);
         for names in [["stem0.conv2", "stem0.norm2"], ["stem1.conv", "stem1.norm"]] {
@@ -29,10 +29,6 @@ impl PlanBuilder {
             builder.sources.push(source.clone());
         }
         builder
-    }
-
-    fn start(batch: usize, op_weights: usize) -> Self {
-        Self::empty(batch, op_weights)
     }
 
     /// The convolution of the images.

@@ -4,8 +4,8 @@
 //! all of a thread's images, some rows at a time.
 
 use super::Worker;
-use super::backward::Upstream;
-use super::forward::{Terms, Tile};
+use super::terms::{Terms, Upstream};
+use super::tile::Tile;
 use crate::plan::{AUXILIARY_POOL, AUXILIARY_ROWS, Auxiliary, AuxiliaryTask, Place, Size, Stage};
 use crate::pointwise::PointwiseWeights;
 

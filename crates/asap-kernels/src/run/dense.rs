@@ -2,8 +2,8 @@
 //! the stem for large images.
 
 use super::Worker;
-use super::backward::Upstream;
-use super::forward::Tile;
+use super::terms::Upstream;
+use super::tile::Tile;
 use crate::plan::{Input, Size, chunk_rows};
 
 /// Output rows that pass through a product together.

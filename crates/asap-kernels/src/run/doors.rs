@@ -3,7 +3,8 @@
 //! Outside `[N, C, H, W]`, contiguous; inside `[N, H, W, C']`, where the padded channels of a source and of a
 //! result's gradient are never written and so stay zero.
 
-use super::{Engine, Mode, Part, Pass, Wanted, Worker, Writes};
+use super::engine::{Mode, Part, Writes};
+use super::{Engine, Pass, Wanted, Worker};
 use crate::plan::{Door, Doors, Place, View};
 
 impl Engine {

@@ -13,8 +13,7 @@ impl Worker<'_> {
         let inverse = 1.0 / pixels as f32;
         let mut result = [0.0, 0.0];
         for image in self.images.clone() {
-            // SAFETY: chunk 0 holds at least a pixel of the widest tensor, chunk 1 is not needed for more than the
-            // classes of one image; logits of an image are its thread's.
+            // SAFETY: image area 0 holds at least a pixel of the widest tensor; logits of an image are its thread's.
             unsafe {
                 let source = self.at(head.source.place, image);
                 let pooled = std::slice::from_raw_parts_mut(self.image[0], channels);

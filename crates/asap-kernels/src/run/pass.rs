@@ -1,6 +1,7 @@
 //! What a network is asked, and what it answers: training steps, and logits in eval mode.
 
-use super::{Engine, Mode, Part, Wanted, Writes};
+use super::Engine;
+use super::engine::{Mode, Part, Writes};
 use crate::error::Error;
 use crate::regularisation::Regularisation;
 
@@ -15,6 +16,26 @@ pub struct Pass<'a> {
     pub op_weights: &'a [f32],
     /// Only a training step is regularised.
     pub regularisation: Regularisation,
+}
+
+/// Whose gradients a step computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Of the weights: also updates the running statistics.
+    Weights,
+    /// Of the op weights.
+    OpWeights,
+    /// Of both: also updates the running statistics.
+    Both,
+}
+
+impl Wanted {
+    pub(crate) fn weights(self) -> bool {
+        self != Self::OpWeights
+    }
+    pub(crate) fn op_weights(self) -> bool {
+        self != Self::Weights
+    }
 }
 
 /// What a step found.

@@ -1,8 +1,7 @@
 //! The convolution of the images, there and back, as a product of gathered rows.
 
 use super::Worker;
-use super::backward::Upstream;
-use super::forward::Terms;
+use super::terms::{Terms, Upstream};
 use crate::plan::{Stem, chunk_rows};
 
 impl Worker<'_> {

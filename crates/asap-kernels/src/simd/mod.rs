@@ -35,6 +35,9 @@ pub(crate) trait Simd: Copy + 'static {
         // SAFETY: as the caller's.
         unsafe { Self::store(to, value) }
     }
+    /// Comes between [`Self::stream`] and any other use of what it wrote.
+    #[inline(always)]
+    unsafe fn fence() {}
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.

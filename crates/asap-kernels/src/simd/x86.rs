@@ -122,6 +122,11 @@ impl Simd for Avx512 {
         unsafe { _mm512_stream_ps(to, value) }
     }
     #[inline(always)]
+    unsafe fn fence() {
+        // SAFETY: every x86-64 has it.
+        unsafe { _mm_sfence() }
+    }
+    #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
         // SAFETY: registers only.
         unsafe { _mm512_add_ps(a, b) }
