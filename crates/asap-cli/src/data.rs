@@ -8,7 +8,7 @@ mod verify;
 use crate::quantities;
 use anyhow::{Result, bail};
 use asap_data::{LoadConfig, Manifest, Source, datasets_folder};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to do with a data set.
 #[derive(clap::Subcommand)]
@@ -77,11 +77,6 @@ fn known(name: &str) -> Result<bool> {
 /// Where the known data set `name` is fetched to.
 fn default_folder(name: &str) -> Result<PathBuf> {
     Ok(datasets_folder()?.join(name))
-}
-
-/// Whether anything of a data set is in `folder`.
-fn is_here(folder: &Path) -> bool {
-    folder.is_dir()
 }
 
 /// Carries out `command` and prints.

@@ -3,7 +3,8 @@
 //!
 //! Paths are relative to the folder of the table. A label is the name of a class, in any words; classes are in
 //! alphabetical order, or in that of their numbers if all are numbers. Without a table for the test part a
-//! fifth of every class is held out, the same images every time.
+//! fifth of every class is held out, the same images every time. A picture that is named twice counts once, or it
+//! would be trained with and tested with.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -21,8 +22,8 @@ const COLUMNS: [&str; 2] = ["path", "label"];
 ///
 /// # Errors
 ///
-/// If a table has other columns, a line is none, the parts have other classes, a class has too few images, or a
-/// picture cannot be decoded (unless `config.skip_bad`); the file is named.
+/// If a table has other columns, a line is none, a picture has two labels or is in both parts, the parts have other
+/// classes, a class has too few images, or a picture cannot be decoded (unless `config.skip_bad`); the file is named.
 pub fn csv(path: &Path, part: Part, config: LoadConfig) -> Result<Dataset> {
     let (train, test) = if path.is_dir() {
         (path.join("train.csv"), Some(path.join("test.csv")))
@@ -41,7 +42,9 @@ pub fn csv(path: &Path, part: Part, config: LoadConfig) -> Result<Dataset> {
     }
     let mut entries = rows.entries(&classes, Part::Train)?;
     if let Some(test) = &test {
-        entries.extend(Rows::read(test)?.entries(&classes, Part::Test)?);
+        let tested = Rows::read(test)?;
+        tested.check_apart(&rows)?;
+        entries.extend(tested.entries(&classes, Part::Test)?);
     }
     let mut listing = Listing {
         name: name_of(path),
@@ -69,7 +72,7 @@ pub(crate) fn is_csv(path: &Path) -> bool {
 /// The lines of a table.
 struct Rows {
     table: PathBuf,
-    /// The number of the line, the picture and the label.
+    /// The number of the line, the picture and the label; each picture once, in order.
     rows: Vec<(u64, PathBuf, String)>,
 }
 
@@ -104,10 +107,41 @@ impl Rows {
             }
             rows.push((line, folder.join(path), label.to_owned()));
         }
+        rows.sort_by(|one, other| one.1.cmp(&other.1));
+        let twice = |pair: &&[(u64, PathBuf, String)]| pair[0].1 == pair[1].1;
+        if let Some([one, other]) = rows
+            .windows(2)
+            .filter(twice)
+            .find(|pair| pair[0].2 != pair[1].2)
+        {
+            let found = format!(
+                "{}: `{}` in line {} and `{}` in line {}",
+                one.1.display(),
+                one.2,
+                one.0,
+                other.2,
+                other.0
+            );
+            return Err(Error::content(table, "one label for each picture", found));
+        }
+        rows.dedup_by(|one, other| one.1 == other.1);
         Ok(Self {
             table: table.to_owned(),
             rows,
         })
+    }
+
+    /// Checks that no picture is in `other` too.
+    fn check_apart(&self, other: &Self) -> Result<()> {
+        let is_in_other = |path: &PathBuf| other.rows.binary_search_by(|row| row.1.cmp(path));
+        match self.rows.iter().find(|row| is_in_other(&row.1).is_ok()) {
+            None => Ok(()),
+            Some((line, path, _)) => Err(Error::content(
+                &self.table,
+                format!("no picture that {} has", other.table.display()),
+                format!("{} in line {line}", path.display()),
+            )),
+        }
     }
 
     /// The classes, each once.

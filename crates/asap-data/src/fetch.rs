@@ -1,6 +1,6 @@
 //! Known data sets from their publishers: downloaded, checked, unpacked.
 //!
-//! A download that breaks off goes on where it was; what does not have the checksum of the manifest is removed.
+//! A download that breaks off goes on where it was, in a later run only if its checksum is known; what does not have the checksum of the manifest is removed.
 //! Everything appears whole: files under another name, archives in another folder, until they are complete.
 
 mod download;
@@ -75,11 +75,26 @@ pub fn fetch(
         let expected = format!("a set that can be downloaded; get this from {source}. {note}");
         return Err(Error::setting("fetch", expected.trim_end(), name));
     }
+    let is_new = !folder.exists();
     fs::create_dir_all(folder).map_err(|source| Error::write(folder, source))?;
+    let fetched = bring(manifest, folder, tell);
+    if fetched.is_err() && is_new {
+        // Goes only if it is empty. The first error is the one to tell.
+        let _ = fs::remove_dir(folder);
+    }
+    fetched
+}
+
+/// [`fetch`] to a folder that is there.
+fn bring(
+    manifest: &Manifest,
+    folder: &Path,
+    tell: &mut dyn FnMut(FetchEvent<'_>),
+) -> Result<Vec<Fetched>> {
     let mut fetched = Vec::new();
     for download in &manifest.downloads {
         let file = &download.file;
-        if is_present(download, folder) {
+        if download.is_present(folder) {
             tell(FetchEvent::Present { file });
             continue;
         }
@@ -101,15 +116,6 @@ pub fn fetch(
         unpacked?;
     }
     Ok(fetched)
-}
-
-/// Whether what `download` comes to is in `folder`.
-fn is_present(download: &Download, folder: &Path) -> bool {
-    let names = match &download.unpacks_to[..] {
-        [] => std::slice::from_ref(&download.file),
-        names => names,
-    };
-    names.iter().all(|name| folder.join(name).exists())
 }
 
 /// What the file at `unfinished` is; one with another checksum than that of `download` is removed.

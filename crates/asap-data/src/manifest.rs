@@ -125,6 +125,12 @@ impl Manifest {
         })
     }
 
+    /// Whether the data set is in `folder`: all that its downloads come to, or, without any, the folder itself.
+    #[must_use]
+    pub fn is_here(&self, folder: &Path) -> bool {
+        folder.is_dir() && self.downloads.iter().all(|other| other.is_present(folder))
+    }
+
     /// Checks that the files in `folder` are, byte for byte, those of the manifest or those that its source
     /// publishes; says how many were checked, 0 if none is known byte for byte.
     ///
@@ -155,6 +161,15 @@ impl Manifest {
 }
 
 impl Download {
+    /// Whether what it comes to is in `folder`.
+    pub(crate) fn is_present(&self, folder: &Path) -> bool {
+        let names = match &self.unpacks_to[..] {
+            [] => std::slice::from_ref(&self.file),
+            names => names,
+        };
+        names.iter().all(|name| folder.join(name).exists())
+    }
+
     /// Checks that the file at `path` has the checksum, if there is one.
     ///
     /// # Errors

@@ -46,7 +46,9 @@ impl Form {
                 let resized = (resize_to * side / shorter) as f64;
                 let scale = side as f64 / resized;
                 let before = ((resized - cut as f64) / 2.0).round_ties_even();
-                (before * scale, cut as f64 * scale)
+                let start = before * scale;
+                // Rounding may bring the end a little beyond the side, which would be no part of the picture.
+                (start, (cut as f64 * scale).min(side as f64 - start))
             };
             let (top, height) = span(picture.height, self.sides.0);
             let (left, width) = span(picture.width, self.sides.1);
@@ -157,4 +159,35 @@ pub(crate) fn resized(dataset: Dataset, size: usize) -> Result<Dataset> {
         images,
         ..dataset.into_parts()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_as_large_as_the_resized_side_stays_in_the_picture() {
+        for side in 2..=400 {
+            for (height, width) in [(side, side), (side, side + 7), (side + 7, side)] {
+                for size in [32, 224] {
+                    let picture = Picture {
+                        height,
+                        width,
+                        channels: 1,
+                        bytes: vec![9; height * width],
+                    };
+                    let form = Form {
+                        sides: (size, size),
+                        channels: 1,
+                        resize_to: Some(size),
+                    };
+                    assert_eq!(
+                        form.fit(picture),
+                        vec![9; size * size],
+                        "{height} x {width}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -254,12 +254,12 @@ impl Source {
             return Ok(None);
         }
         let (manifest, path) = (Manifest::named(name)?, folder.join(name));
-        if path.is_dir() {
+        if manifest.is_here(&path) {
             return Self::of_manifest(&manifest, &path).map(Some);
         }
         let kind = &manifest.read;
         let expected = format!("`{kind}:DIR` with its folder, or `asap data fetch {name}` before");
-        let found = format!("`{name}`, which is not in {}", folder.display());
+        let found = format!("`{name}`, which is not, or not all, in {}", path.display());
         Err(Error::setting("data", expected, found))
     }
 }

@@ -1,6 +1,6 @@
 //! `asap data info`: what a data set holds.
 
-use super::{Images, default_folder, is_here};
+use super::{Images, default_folder};
 use crate::output;
 use anyhow::Result;
 use asap_data::{Manifest, Part};
@@ -35,9 +35,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     {
         output::line(about(&manifest))?;
         let name = &manifest.name;
-        if images.dir.is_none() && !is_here(&default_folder(name)?) {
+        if images.dir.is_none() && !manifest.is_here(&default_folder(name)?) {
             return output::line(format_args!(
-                "not here: `asap data fetch {name}`, or its folder by --dir"
+                "not here, or not all of it: `asap data fetch {name}`, or its folder by --dir"
             ));
         }
     }

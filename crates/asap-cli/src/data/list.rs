@@ -1,6 +1,6 @@
 //! `asap data list`: the known data sets in a table.
 
-use super::{default_folder, is_here};
+use super::default_folder;
 use crate::{output, quantities};
 use anyhow::Result;
 use asap_data::Manifest;
@@ -19,7 +19,7 @@ pub(super) fn run(_arguments: &Arguments) -> Result<()> {
     ]))?;
     for name in Manifest::names()? {
         let manifest = Manifest::named(&name)?;
-        let here = is_here(&default_folder(&name)?);
+        let here = manifest.is_here(&default_folder(&name)?);
         output::line(row([
             &name,
             &quantities::count(manifest.train as u64),

@@ -10,6 +10,7 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, StatusCode};
 
 use super::FetchEvent;
+use crate::checksum::Checksum;
 use crate::error::{Error, Result};
 use crate::manifest::Download;
 
@@ -25,14 +26,13 @@ pub(super) fn download(
     path: &Path,
     tell: &mut dyn FnMut(FetchEvent<'_>),
 ) -> Result<()> {
-    let config = Agent::config_builder()
-        .timeout_connect(Some(TIMEOUT))
-        .timeout_recv_response(Some(TIMEOUT))
-        .http_status_as_error(false)
-        .build();
-    let agent = Agent::new_with_config(config);
+    let agent = patient(TIMEOUT);
     let mut outcome = Err(Error::setting("places to download from", "at least one", 0));
     for url in &download.urls {
+        if download.checksum == Checksum::Unknown {
+            // Nothing would tell if what is here were the beginning of another file.
+            remove(path)?;
+        }
         outcome = from(&agent, url, download, path, tell);
         match &outcome {
             // Another place may have what this one has not.
@@ -43,12 +43,29 @@ pub(super) fn download(
     outcome
 }
 
+/// An agent that waits for so long for each sign of life.
+fn patient(timeout: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .timeout_connect(Some(timeout))
+        .timeout_recv_response(Some(timeout))
+        .timeout_per_read(Some(timeout))
+        .http_status_as_error(false)
+        .build();
+    Agent::new_with_config(config)
+}
+
 /// Why a try ended before the file was whole.
 enum Failure {
     /// The next try may go on.
     Broken(String),
     /// It would not.
     Final(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
 }
 
 fn from(
@@ -172,9 +189,9 @@ fn flush(file: &File, path: &Path) -> Result<(), Failure> {
         .map_err(|source| Failure::Final(Error::write(path, source)))
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
+fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(source) if path.exists() => Err(Failure::Final(Error::write(path, source))),
+        Err(source) if path.exists() => Err(Error::write(path, source)),
         _ => Ok(()),
     }
 }
@@ -217,4 +234,50 @@ fn number<'a>(
         .trim()
         .parse()
         .ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use std::net::TcpListener;
+    use std::{env, process};
+
+    use super::*;
+
+    #[test]
+    fn a_body_that_stalls_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/file", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 1 << 12];
+            assert!(stream.read(&mut asked).unwrap() > 0);
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+            // Until the other side goes; not for ever, so that a client that would wait fails this test.
+            stream
+                .set_read_timeout(Some(Duration::from_secs(10)))
+                .unwrap();
+            let _ = stream.read(&mut asked);
+        });
+        let download = Download {
+            file: "file".to_owned(),
+            urls: vec![url.clone()],
+            bytes: None,
+            checksum: Checksum::Unknown,
+            checksum_from: String::new(),
+            unpacks_to: Vec::new(),
+        };
+        let path = env::temp_dir().join(format!("asap-data-stalled-{}", process::id()));
+        let agent = patient(Duration::from_millis(200));
+        let outcome = attempt(&agent, &url, &download, &path, &mut |_| {});
+        let received = fs::read(&path);
+        remove(&path).unwrap();
+        let Err(Failure::Broken(found)) = outcome else {
+            panic!("it should be tried again");
+        };
+        assert!(found.contains("timeout"), "{found}");
+        assert_eq!(received.unwrap(), b"half");
+        drop(agent);
+        server.join().unwrap();
+    }
 }

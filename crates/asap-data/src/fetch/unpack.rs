@@ -81,6 +81,8 @@ fn tar(
             false => write_file(archive, &path, &mut entry)?,
         }
     }
+    // The checksum of a .gz stands behind all that the entries read.
+    io::copy(&mut reader.into_inner(), &mut io::sink()).map_err(broken)?;
     Ok(())
 }
 

@@ -78,16 +78,73 @@ fn two_tables_are_the_two_parts() {
 
 #[test]
 fn quotes_and_spaces_are_understood() {
-    let folder = pictures(3);
+    let folder = pictures(5);
     folder.draw("one, two.png", grey(4, 4, |_, _| 200));
     let text =
         "path,label\r\n\"one, two.png\",\"a \"\"b\"\"\"\r\npictures/0.png,\"a \"\"b\"\"\"\r\n";
     let rows = "pictures/1.png,c\r\npictures/2.png, c\r\n";
     folder.write("train.csv", format!("{text}{rows}").as_bytes());
-    folder.write("test.csv", format!("{text}{rows}").as_bytes());
+    table(&folder, "test.csv", &[(3, "\"a \"\"b\"\"\""), (4, "c")]);
     let train = read(&folder, "", Part::Train).unwrap();
     assert_eq!(train.classes(), ["a \"b\"", "c"]);
     assert_eq!(train.labels(), [0, 0, 1, 1]);
+}
+
+#[test]
+fn a_picture_that_is_named_again_counts_once() {
+    let folder = pictures(6);
+    let rows: Vec<(u8, &str)> = (0..30)
+        .map(|line| (line % 6, if line % 6 < 3 { "a" } else { "b" }))
+        .collect();
+    table(&folder, "all.csv", &rows);
+    let mut shades = Vec::new();
+    for (part, expected) in [(Part::Train, 4), (Part::Test, 2)] {
+        let dataset = read(&folder, "all.csv", part).unwrap();
+        assert_eq!(dataset.len(), expected);
+        shades.extend((0..expected).map(|index| dataset.image(index).unwrap()[0]));
+    }
+    shades.sort_unstable();
+    assert_eq!(shades, [0, 10, 20, 30, 40, 50]);
+}
+
+#[test]
+fn the_order_of_the_lines_does_not_choose_what_is_held_out() {
+    let folder = pictures(10);
+    let mut rows: Vec<(u8, &str)> = (0..10)
+        .map(|number| (number, if number < 5 { "a" } else { "b" }))
+        .collect();
+    let mut held_out = || {
+        table(&folder, "all.csv", &rows);
+        rows.rotate_left(3);
+        read(&folder, "all.csv", Part::Test)
+            .unwrap()
+            .images()
+            .unwrap()
+            .to_vec()
+    };
+    assert_eq!(held_out(), held_out());
+}
+
+#[test]
+fn a_picture_with_two_labels_or_in_both_parts_is_refused() {
+    let folder = pictures(4);
+    let rows = [(0, "a"), (1, "b"), (2, "a"), (3, "b"), (1, "a")];
+    table(&folder, "all.csv", &rows);
+    let text = message(&folder, "all.csv");
+    assert!(
+        text.contains("all.csv: expected one label for each picture, found ")
+            && text.ends_with("pictures/1.png: `b` in line 3 and `a` in line 6"),
+        "{text}"
+    );
+    table(&folder, "train.csv", &rows[..4]);
+    table(&folder, "test.csv", &[(2, "a"), (3, "b")]);
+    let text = message(&folder, "");
+    assert!(
+        text.contains("test.csv: expected no picture that ")
+            && text.contains("train.csv has, found ")
+            && text.ends_with("pictures/2.png in line 2"),
+        "{text}"
+    );
 }
 
 #[test]

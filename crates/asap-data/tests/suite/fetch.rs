@@ -234,6 +234,44 @@ fn what_an_earlier_run_left_is_gone_on_with() {
 }
 
 #[test]
+fn without_a_checksum_nothing_of_another_run_or_place_is_gone_on_with() {
+    let bytes = vec![5; 100_000];
+    let broken = Served {
+        cut: usize::MAX,
+        ..Served::whole("broken.bin", vec![6; 100])
+    };
+    let server = Server::new(vec![broken, Served::whole("big.bin", bytes.clone())]);
+    let folder = TemporaryFolder::new();
+    folder.write("big.bin.unfinished", b"of another version");
+    let urls = ["broken.bin", "big.bin"].map(|name| format!("{}/{name}", server.address));
+    quietly(&manifest("big.bin", &urls, "unknown", &[]), &folder).unwrap();
+    assert_eq!(fs::read(folder.path().join("big.bin")).unwrap(), bytes);
+    let asked = server.asked();
+    assert_eq!((asked.first(), asked.last()), (Some(&0), Some(&0)));
+}
+
+#[test]
+fn a_set_is_here_when_all_of_it_is() {
+    let server = Server::new(vec![Served::whole("abc.bin", b"abc".to_vec())]);
+    let outer = TemporaryFolder::new();
+    let folder = outer.path().join("set");
+    let mut manifest = of_server(&server, "abc.bin", MD5, &[]);
+    let mut missing = manifest.downloads[0].clone();
+    missing.file = "gone.bin".to_owned();
+    missing.urls = vec![format!("{}/gone.bin", server.address)];
+    manifest.downloads.insert(0, missing);
+    fetch(&manifest, &folder, &mut |_| {}).unwrap_err();
+    assert!(!folder.exists(), "nothing came, and nothing is left");
+    manifest.downloads.reverse();
+    fetch(&manifest, &folder, &mut |_| {}).unwrap_err();
+    assert!(folder.join("abc.bin").exists() && !manifest.is_here(&folder));
+    manifest.downloads.pop();
+    assert!(manifest.is_here(&folder));
+    fs::create_dir(outer.path().join("empty")).unwrap();
+    assert!(!manifest.is_here(&outer.path().join("empty")));
+}
+
+#[test]
 fn a_server_without_parts_sends_all_again() {
     let plain = Served {
         ranges: false,
@@ -409,8 +447,7 @@ fn nothing_is_written_outside_of_the_folder() {
             text.contains("files and folders that stay in their folder, found `"),
             "{file}: {text}"
         );
-        assert_eq!(names(&outer), ["inner"], "{file}");
-        assert!(!folder.join("set").exists(), "{file}");
+        assert_eq!(names(&outer), Vec::<String>::new(), "{file}");
     }
     assert!(!std::path::Path::new("/tmp/asap-data-escaped.txt").exists());
 }
@@ -420,13 +457,18 @@ fn a_broken_archive_gives_one_error_and_leaves_no_half() {
     let packed = tar(&[("set/a", b'0', &[7; 3000])]);
     let gzipped = gzip(&packed);
     let zipped = zip(&[("set/a", &[7; 3000])]);
+    let mut changed = gzip(&packed);
+    // The checksum of a gzip file is in its last eight bytes.
+    let checksum = changed.len() - 8;
+    changed[checksum] ^= 1;
     let server = Server::new(vec![
         Served::whole("a.tar", packed[..1000].to_vec()),
         Served::whole("b.tar.gz", gzipped[..gzipped.len() / 2].to_vec()),
         Served::whole("c.zip", zipped[..zipped.len() / 2].to_vec()),
         Served::whole("d.rar", b"Rar!".to_vec()),
+        Served::whole("e.tar.gz", changed),
     ]);
-    for file in ["a.tar", "b.tar.gz", "c.zip", "d.rar"] {
+    for file in ["a.tar", "b.tar.gz", "c.zip", "d.rar", "e.tar.gz"] {
         let folder = TemporaryFolder::new();
         let text = failed(&of_server(&server, file, "unknown", &["set"]), &folder);
         let expected = ["a whole archive", "a .zip, .tar or .tar.gz"];
