@@ -3,8 +3,8 @@
 mod inputs;
 mod pass;
 
-use crate::genotypes;
 use crate::tensor_file::{all_floats, open};
+use crate::{genotypes, output};
 use anyhow::{Context, Result, ensure};
 use asap_data::{Dataset, Normalisation};
 use asap_genotype::{Genotype, Listing};
@@ -204,12 +204,16 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Makes the network of a training that of the weights, which know their size.
+    /// Makes the network of a training that of the weights, which know their size. An auxiliary head that the settings
+    /// have and the weights have not is told of.
     pub(crate) fn set_size(&self, train: &mut TrainConfig) {
         train.channels = self.network.channels;
         train.cells = self.network.cells;
         train.stem = self.network.stem;
         if !self.network.auxiliary {
+            if train.auxiliary_weight > 0.0 {
+                output::note("the weights have no auxiliary head: it trains without one");
+            }
             train.auxiliary_weight = 0.0;
         } else if train.auxiliary_weight == 0.0 {
             train.auxiliary_weight = f64::from(Regularisation::default().auxiliary_weight);

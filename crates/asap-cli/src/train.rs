@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Settings of `asap train`.
+///
+/// Weights know the size of their network: flags that say another are refused beside them.
 #[derive(clap::Args)]
+#[command(mut_arg("weights", |weights| weights.conflicts_with_all(["network", "channels", "cells"])))]
 pub(crate) struct Arguments {
     /// What to train: a published name, a genotype file, or the run that found it
     #[arg(value_name = "NAME|FILE|RUN", required_unless_present_any = ["resume", "print_config", "weights"],
@@ -29,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "RUN", exclusive = true)]
     resume: Option<PathBuf>,
     /// Print every setting as a file for --config, and do nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with = "weights")]
     print_config: bool,
 }
 

@@ -95,8 +95,14 @@ impl NetworkConfig {
     /// The auxiliary head reads a cell after both reductions, of which it needs some rows and columns.
     fn check_auxiliary(&self) -> Result<()> {
         let expected = match self.stem {
-            StemForm::Cifar => "29 pixels or more for the auxiliary head",
-            StemForm::ImageNet => "193 pixels or more for the auxiliary head",
+            StemForm::Cifar => {
+                "29 pixels or more for the auxiliary head \
+                 (--size 32 enlarges images, auxiliary_weight = 0 in a configuration leaves the head out)"
+            }
+            StemForm::ImageNet => {
+                "193 pixels or more for the auxiliary head \
+                 (--size 224 enlarges images, auxiliary_weight = 0 in a configuration leaves the head out)"
+            }
         };
         let least = self.auxiliary_form().least_size();
         let reduced = |pixels: usize| match self.stem {

@@ -307,7 +307,8 @@ fn images_too_small_for_the_auxiliary_head_are_refused() {
     let error = parameter_count(&config, &published("ASAP")).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "width: expected 29 pixels or more for the auxiliary head, found 28"
+        "width: expected 29 pixels or more for the auxiliary head \
+         (--size 32 enlarges images, auxiliary_weight = 0 in a configuration leaves the head out), found 28"
     );
 }
 

@@ -164,8 +164,10 @@ impl<'a> Job<'a> {
                 None => drop(fs::remove_file(folder.weights())),
             }
         }
-        if let Some(from) = from {
-            from.write(&folder.transfer())?;
+        match from {
+            Some(from) => from.write(&folder.transfer())?,
+            // As above.
+            None => drop(fs::remove_file(folder.transfer())),
         }
         // Last: from here on the folder holds a run, and all it needs is there.
         write_atomically(&folder.config(), config.to_toml()?.as_bytes())?;

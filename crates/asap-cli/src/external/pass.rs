@@ -2,14 +2,15 @@
 
 use super::inputs::Inputs;
 use super::{Kind, PassFlags, StateDict};
+use crate::quantities::bytes;
 use crate::{output, tensor_file};
 use anyhow::{Result, bail, ensure};
 use asap_genotype::{Listing, OpWeights};
 use asap_space::{
     DartsLayout, DartsNetwork, Execution, Images, NamedTensor, Network, Wanted,
-    darts_alpha_gradients, darts_op_weights,
+    darts_alpha_gradients, darts_op_weights, training_memory,
 };
-use asap_train::{RunFolder, SavedNetwork};
+use asap_train::{RunFolder, SavedNetwork, available_bytes};
 use std::path::Path;
 
 /// A network, its tensors' names outside, and what operations weigh in it.
@@ -23,7 +24,7 @@ struct Subject {
 /// as many images at once as `execution` says, a pass in training mode all of them.
 ///
 /// # Errors
-/// If a file cannot be read or written, or weights and inputs do not fit.
+/// If a file cannot be read or written, weights and inputs do not fit, or memory is short.
 pub(crate) fn run(
     path: &Path,
     flags: &PassFlags,
@@ -84,10 +85,16 @@ fn subject(
                 Kind::Search => StateDict::read(path, None)?,
             };
             let layout = state_dict.layout([height, width])?;
+            require_memory(flags, &layout, execution)?;
             (state_dict.network(&layout, execution)?, layout)
         }
         (None, Some(run)) => {
-            let saved = SavedNetwork::load(&RunFolder::network_at(run), execution)?;
+            // For one image: what all of them take is known once the network is.
+            let one = Execution {
+                batch: 1,
+                ..execution
+            };
+            let saved = SavedNetwork::load(&RunFolder::network_at(run), one)?;
             let config = saved.network.config().clone();
             let expected = [config.height, config.width];
             ensure!(
@@ -96,8 +103,12 @@ fn subject(
                 [height, width]
             );
             let listing = Listing::from(&saved.genotype);
-            let layout = DartsLayout::new(config, DartsNetwork::Derived(&listing))?;
-            (saved.network, layout)
+            let topology = saved.network.topology().clone();
+            let layout = DartsLayout::new(config.clone(), DartsNetwork::Derived(&listing))?;
+            require_memory(flags, &layout, execution)?;
+            let mut network = Network::new(config, topology, execution, 0)?;
+            network.load_tensors(&saved.network.tensors())?;
+            (network, layout)
         }
         (None, None) => bail!("expected a run or --weights FILE"),
     };
@@ -110,6 +121,23 @@ fn subject(
         layout,
         op_weights,
     })
+}
+
+/// Refuses a pass in training mode that takes more memory than there is: the system would end the program without a
+/// word.
+fn require_memory(flags: &PassFlags, layout: &DartsLayout, execution: Execution) -> Result<()> {
+    let (Some(_), Some(free)) = (&flags.gradients, available_bytes()) else {
+        return Ok(());
+    };
+    let needed = training_memory(layout.config(), layout.topology(), execution)?.total();
+    ensure!(
+        needed <= free,
+        "--gradients: a pass of {} images needs {} of memory and {} are available: give it fewer images",
+        execution.batch,
+        bytes(needed),
+        bytes(free)
+    );
+    Ok(())
 }
 
 impl Subject {

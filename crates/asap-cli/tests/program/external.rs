@@ -154,6 +154,41 @@ fn what_does_not_fit_is_named_and_nothing_is_written() {
 }
 
 #[test]
+fn a_training_pass_that_memory_cannot_hold_is_refused_before_it_is_built() {
+    let place = Place::new();
+    golden(&place, "asap");
+    let mut state = read(&place.join("weights.safetensors"));
+    // The stem tells the size: terabytes of weights in the cells.
+    let channels = 100_000;
+    let stem = Tensor::new(&[3 * channels, 3, 3, 3], &vec![0.0; 81 * channels]);
+    state.insert("stem.0.weight".to_owned(), stem);
+    write(&place, "weights.safetensors", &state);
+    pass(&place, &DERIVED).failed_with(&["--gradients", "3 images", "of memory", "available"]);
+    assert!(!place.join("logits.safetensors").exists());
+}
+
+#[test]
+fn weights_know_their_network_and_no_setting_says_another_in_silence() {
+    let place = small_run::place();
+    golden(&place, "asap");
+    let train = [&["train"], &DERIVED[..]].concat();
+    for flags in [
+        &["--network", "small"][..],
+        &["--channels", "8"],
+        &["--cells", "5"],
+        &["--print-config"],
+    ] {
+        let said = asap(place.path(), &[&train[..], flags].concat());
+        assert_eq!(said.code, Some(2), "{}", said.stderr);
+        assert!(
+            said.stderr.contains(flags[0]) && said.stderr.contains("--weights <FILE>"),
+            "{}",
+            said.stderr
+        );
+    }
+}
+
+#[test]
 fn a_run_that_was_exported_computes_the_same_and_trains_on() {
     let place = small_run::place();
     small_run::search(&place, "run", &[]).succeeded();
@@ -191,9 +226,17 @@ fn a_run_that_was_exported_computes_the_same_and_trains_on() {
 
     // Steps so short that the weights stay what they are; running statistics do move.
     let still = "[train.learning_rate]\nfrom = 1e-12\nto = 0.0\n";
-    place.write("still.toml", format!("{}{still}", small_run::CONFIG));
+    let head = "[train]\nauxiliary_weight = 0.4\n";
+    let config = small_run::CONFIG.replace("[train]\n", head);
+    place.write("still.toml", format!("{config}{still}"));
     let train = ["train", "--config", "still.toml", "--out", "on"];
-    asap(place.path(), &[&train, &weights[..]].concat()).succeeded();
+    let said = asap(place.path(), &[&train, &weights[..]].concat());
+    assert!(
+        said.stderr.contains("the weights have no auxiliary head"),
+        "{}",
+        said.stderr
+    );
+    said.succeeded();
     pass(&place, &["on"]).succeeded();
     let [_, gradients] = files.map(|file| read(&place.join(file)));
     assert_near("loss", &gradients["loss"], &of_run[1]["loss"], 1e-5, 0.0);

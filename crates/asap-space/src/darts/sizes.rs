@@ -4,6 +4,11 @@ use crate::config::{Form, NetworkConfig, StemForm};
 use crate::error::{Error, Result};
 use crate::tensors::NamedTensor;
 
+/// A key of the auxiliary head.
+const AUXILIARY: &str = "auxiliary_head.classifier.weight";
+/// What every cell has after `cells.N`, whatever its kind.
+const OF_A_CELL: &str = "preprocess1.op.1.weight";
+
 /// A size to check the state dict against; height and width are those of the images.
 ///
 /// # Errors
@@ -42,7 +47,7 @@ pub(super) fn config_of(
         width,
         form,
         stem,
-        auxiliary: has("auxiliary_head."),
+        auxiliary: state_dict.iter().any(|tensor| tensor.name == AUXILIARY),
     })
 }
 
@@ -79,11 +84,13 @@ fn shape_of<const N: usize>(
     Err(Error::StateDict { problems })
 }
 
-/// One more than the largest number of a cell.
+/// One more than the largest number of a cell. One key tells: of any other, one too many would change the depth, and so
+/// what is expected everywhere.
 fn cells(state_dict: &[NamedTensor]) -> usize {
     let numbers = state_dict.iter().filter_map(|tensor| {
         let rest = tensor.name.strip_prefix("cells.")?;
-        rest.split('.').next()?.parse::<usize>().ok()
+        let (number, ending) = rest.split_once('.')?;
+        number.parse::<usize>().ok().filter(|_| ending == OF_A_CELL)
     });
     // Every cell has tensors of its own: a wild number asks for no wild amount of work.
     numbers

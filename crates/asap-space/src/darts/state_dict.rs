@@ -112,7 +112,9 @@ impl DartsLayout {
                 Some(_) => {}
             }
         }
-        problems.extend(others.into_keys().map(|key| format!("unexpected `{key}`")));
+        // First: a key of another network may be why others are missing.
+        let unexpected = others.into_keys().map(|key| format!("unexpected `{key}`"));
+        let mut problems: Vec<String> = unexpected.chain(problems).collect();
         if problems.is_empty() {
             return Ok(());
         }

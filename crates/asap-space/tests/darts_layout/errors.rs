@@ -43,6 +43,31 @@ fn a_missing_an_extra_and_a_misshapen_key_are_named_in_one_error() {
 }
 
 #[test]
+fn an_extra_key_changes_no_size_and_is_the_one_that_is_named() {
+    for key in ["cells.4.foo", "auxiliary_head.foo"] {
+        let mut golden = asap();
+        golden.state_dict.push(NamedTensor {
+            name: key.to_owned(),
+            shape: vec![1],
+            values: vec![0.0],
+        });
+        let layout = derived(&golden, "ASAP");
+        let config = layout.config();
+        assert_eq!((config.cells, config.auxiliary), (4, false), "{key}");
+        let error = layout.tensors(&golden.state_dict).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("unexpected `{key}`")), "{error}");
+        assert!(!error.contains("missing"), "{error}");
+    }
+    // Beside many others it comes first.
+    let error = refusal(|state_dict| {
+        state_dict.retain(|tensor| !tensor.name.starts_with("cells.1"));
+        find(state_dict, "classifier.bias").name = "foo".to_owned();
+    });
+    let (unexpected, missing) = (error.find("unexpected `foo`"), error.find("missing"));
+    assert!(unexpected.is_some() && unexpected < missing, "{error}");
+}
+
+#[test]
 fn of_many_problems_the_first_are_named_and_the_others_counted() {
     let error =
         refusal(|state_dict| state_dict.retain(|tensor| !tensor.name.starts_with("cells.1")));
@@ -92,7 +117,7 @@ fn a_state_dict_of_another_network_is_refused() {
     let network = DartsNetwork::Derived(xnas);
     let layout = DartsLayout::of_state_dict(&golden.state_dict, network, golden.image()).unwrap();
     let error = layout.tensors(&golden.state_dict).unwrap_err().to_string();
-    assert!(error.contains("missing `cells.0._ops."), "{error}");
+    assert!(error.contains("unexpected `cells.0._ops."), "{error}");
 }
 
 #[test]

@@ -238,3 +238,14 @@ fn a_transfer_trains_the_cell_of_the_source_and_remembers_where_it_came_from() {
     assert_eq!(fs::read_to_string(run.genotype()).unwrap(), text);
     assert_eq!(TransferSource::read(&run.transfer()).unwrap(), from);
 }
+
+#[test]
+fn a_training_does_not_take_over_the_source_of_a_transfer_that_never_came_to_be() {
+    let folder = TemporaryFolder::new();
+    let run = folder.run("one");
+    fs::create_dir_all(run.path()).unwrap();
+    fs::write(run.transfer(), "{}").unwrap();
+    let genotype = DARTS_V2.clone();
+    Job::train(run.clone(), config(), genotype, &Stripes, vec![]).unwrap();
+    assert!(run.config().exists() && !run.transfer().exists());
+}
