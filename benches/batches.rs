@@ -13,17 +13,22 @@ fn main() {
     let cropped = Augmentation {
         crop_padding: 4,
         flip: true,
-        cutout: None,
+        ..Augmentation::NONE
     };
     let cut = Augmentation {
         cutout: Some(16),
         ..cropped
+    };
+    let auto = Augmentation {
+        auto_augment: true,
+        ..cut
     };
     for (size, channels) in [(28, 1), (32, 3)] {
         for (name, augmentation) in [
             ("plain", Augmentation::NONE),
             ("crop_flip", cropped),
             ("crop_flip_cutout", cut),
+            ("crop_flip_cutout_auto", auto),
         ] {
             epoch(&mut criterion, name, augmentation, [size, channels]);
         }
@@ -55,7 +60,7 @@ fn epoch(
         bencher.iter(|| {
             batches
                 .epoch(0, 0)
-                .map(|batch| batch.pixels[0])
+                .map(|batch| batch.expect("images in memory").pixels[0])
                 .sum::<f32>()
         });
     });

@@ -76,10 +76,7 @@ impl Scale {
 
     /// One batch of made-up images.
     pub fn batch(&self) -> MadeUp {
-        let mut numbers = Numbers::new(SEED);
-        let labels = numbers.labels(self.batch);
-        let pixels = numbers.floats(self.batch * self.size * self.size * 3);
-        MadeUp { pixels, labels }
+        MadeUp::new(self.batch, self.size)
     }
 
     /// `SHAPE_DTYPE` of a batch, for ids.
@@ -97,6 +94,15 @@ pub struct MadeUp {
 }
 
 impl MadeUp {
+    /// As many images of three channels, of `size` pixels a side.
+    pub fn new(images: usize, size: usize) -> Self {
+        let mut numbers = Numbers::new(SEED);
+        Self {
+            labels: numbers.labels(images),
+            pixels: numbers.floats(images * size * size * 3),
+        }
+    }
+
     /// The batch as a network takes it.
     pub fn images(&self) -> Images<'_> {
         Images {

@@ -1,8 +1,11 @@
 //! `cargo xtask bench`: the benchmarks of `benches/`, or with `--peer` a step of asap beside PyTorch's.
 
-mod peer;
+mod compare;
+mod losses;
+mod options;
 mod program;
 mod round;
+mod subject;
 mod table;
 
 use crate::cargo;
@@ -12,7 +15,7 @@ use anyhow::Result;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    peer: peer::Arguments,
+    peer: options::Arguments,
     /// Handed on to criterion: part of an id, and options such as --quick
     #[arg(
         trailing_var_arg = true,
@@ -29,7 +32,7 @@ pub(crate) struct Arguments {
 /// If cargo does not start, or the comparison fails. A failed benchmark ends with its own exit code.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(python) = &arguments.peer.peer {
-        return peer::run(python, &arguments.peer);
+        return compare::run(python, &arguments.peer);
     }
     let mut command = vec!["bench", "--package", "asap-benches", "--"];
     command.extend(arguments.arguments.iter().map(String::as_str));

@@ -2,10 +2,13 @@
 
 mod alphas;
 mod batch;
+mod batches;
 mod clock;
 mod inputs;
+mod job;
 mod peak;
 mod report;
+mod scale;
 mod step;
 
 use anyhow::Result;
@@ -15,6 +18,8 @@ use anyhow::Result;
 pub(crate) enum Command {
     /// Time one step of a supernet on made-up images and print one JSON line
     Step(step::Arguments),
+    /// Time the preparation of batches beside a search step and print one JSON line
+    Batches(batches::Arguments),
     /// Measure how fast this machine multiplies matrices and print one JSON line
     Peak(peak::Arguments),
 }
@@ -26,6 +31,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Step(arguments) => step::run(arguments),
+        Command::Batches(arguments) => batches::run(arguments),
         Command::Peak(arguments) => peak::run(arguments),
     }
 }

@@ -1,70 +1,114 @@
-//! The two programs: where they are, how they are started, the JSON line they end with.
+//! The programs: where they are, how they are started, the JSON line they end with.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program in PyTorch, from the root of the workspace.
-const SUPERNET: &str = "benches/peer/supernet.py";
-/// What it imports.
+/// What the programs in PyTorch import.
 const IMPORTS: &str = "import torch, numpy, safetensors";
 
-/// The binary beside this one: cargo puts both into the folder of their profile.
-///
-/// # Errors
-/// If there is none.
-pub(super) fn asap() -> Result<PathBuf> {
-    let name = format!("asap{}", std::env::consts::EXE_SUFFIX);
-    let path = std::env::current_exe()?.with_file_name(name);
-    ensure!(
-        path.is_file(),
-        "expected {} to be built: run this as `cargo xtask bench`",
-        path.display()
-    );
-    Ok(path)
+/// A program that times a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Program {
+    /// `asap bench step`.
+    Asap,
+    /// The supernet in PyTorch, and what is derived from it.
+    Supernet,
+    /// The networks that are trained for use in PyTorch.
+    Network,
 }
 
-/// Python with PyTorch, ready to run.
-pub(super) struct Peer<'a> {
+/// All of them, ready to run.
+pub(super) struct Programs<'a> {
+    asap: PathBuf,
     python: &'a Path,
-    program: String,
+    /// Where the programs in PyTorch are.
+    folder: PathBuf,
     allocator: Option<&'a Path>,
 }
 
-impl<'a> Peer<'a> {
+impl<'a> Programs<'a> {
+    /// Looks for the binary `asap` beside this one: cargo puts both into the folder of their profile.
+    ///
     /// # Errors
-    /// If Python, a package, the program or the allocator is missing.
-    pub(super) fn new(python: &'a Path, allocator: Option<&'a Path>) -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let program = root.join(SUPERNET);
-        for path in allocator.into_iter().chain([program.as_path()]) {
+    /// If a program, Python, a package or the allocator is missing.
+    pub(super) fn find(python: &'a Path, allocator: Option<&'a Path>) -> Result<Self> {
+        if let Some(path) = allocator {
             ensure!(path.is_file(), "there is no file {}", path.display());
         }
         output(python, &["-c", IMPORTS], None)
             .context("--peer: expected a Python with torch, numpy and safetensors")?;
-        Ok(Self {
+        let name = format!("asap{}", std::env::consts::EXE_SUFFIX);
+        let programs = Self {
+            asap: std::env::current_exe()?.with_file_name(name),
             python,
-            program: program.display().to_string(),
+            folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peer"),
             allocator,
-        })
+        };
+        ensure!(
+            programs.asap.is_file(),
+            "expected {} to be built: run this as `cargo xtask bench`",
+            programs.asap.display()
+        );
+        Ok(programs)
+    }
+
+    /// A folder under `target/` for files that programs hand to each other.
+    pub(super) fn exchange(&self) -> PathBuf {
+        self.asap.with_file_name("peer")
+    }
+
+    /// What this machine can do on so many threads: f32 operations a second, in units of 1e9.
+    ///
+    /// # Errors
+    /// If the program fails.
+    pub(super) fn peak_gflops(&self, threads: u32) -> Result<f64> {
+        let threads = threads.to_string();
+        let line = line(&self.asap, &["bench", "peak", "--threads", &threads], None)?;
+        number(&line, "gflops")
     }
 
     /// The line of one run.
     ///
     /// # Errors
     /// If the program fails or prints no such line.
-    pub(super) fn step(&self, options: &[&str]) -> Result<Value> {
-        let arguments = [&[self.program.as_str()], options].concat();
-        line(self.python, &arguments, self.allocator)
+    pub(super) fn step(
+        &self,
+        program: Program,
+        threads: u32,
+        arguments: &[String],
+    ) -> Result<Value> {
+        let threads = threads.to_string();
+        let mut options = vec!["--threads", threads.as_str()];
+        options.extend(arguments.iter().map(String::as_str));
+        let file = match program {
+            Program::Asap => {
+                let options = [&["bench", "step"][..], &options].concat();
+                return line(&self.asap, &options, None);
+            }
+            Program::Supernet => self.folder.join("supernet.py"),
+            Program::Network => self.folder.join("network.py"),
+        };
+        let file = file.display().to_string();
+        let options = [&[file.as_str()][..], &options].concat();
+        line(self.python, &options, self.allocator)
     }
 }
 
-/// The JSON line that `program ARGUMENTS` ends with.
+/// The number that a line has in a field.
 ///
 /// # Errors
-/// If the program cannot be started, fails, or prints no such line.
-pub(super) fn line(program: &Path, arguments: &[&str], preloaded: Option<&Path>) -> Result<Value> {
+/// If there is none.
+pub(super) fn number(line: &Value, field: &str) -> Result<f64> {
+    let value = &line[field];
+    value
+        .as_f64()
+        .with_context(|| format!("expected a number in `{field}`, found {value}"))
+}
+
+/// The JSON line that `program ARGUMENTS` ends with.
+fn line(program: &Path, arguments: &[&str], preloaded: Option<&Path>) -> Result<Value> {
     let text = output(program, arguments, preloaded)?;
     last_line(&text).with_context(|| format!("`{} {}`", program.display(), arguments.join(" ")))
 }
@@ -111,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_missing_python_is_one_clear_line() {
-        let error = Peer::new(Path::new("no-such-python"), None).err().unwrap();
-        let text = format!("{error:#}");
+        let error = Programs::find(Path::new("no-such-python"), None).err();
+        let text = format!("{:#}", error.unwrap());
         assert!(text.contains("cannot start no-such-python"), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");
     }
@@ -130,7 +174,7 @@ mod tests {
     #[test]
     fn a_missing_allocator_is_named() {
         let missing = Path::new("no-such-library.so");
-        let error = Peer::new(Path::new("python3"), Some(missing)).err();
+        let error = Programs::find(Path::new("python3"), Some(missing)).err();
         assert!(error.unwrap().to_string().contains("no-such-library.so"));
     }
 }

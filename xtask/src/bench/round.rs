@@ -1,7 +1,10 @@
-//! One round: what both programs and the peak measurement said, and whether it counts.
+//! One round: what every program said, and whether it counts.
 
+use super::program::{Programs, number};
+use super::subject::{Contender, Subject};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The least share of its threads that a program must have had. With less, something else ran beside it.
 const LEAST_SHARE: f64 = 0.9;
@@ -9,20 +12,28 @@ const LEAST_SHARE: f64 = 0.9;
 /// The figures of one run of one program.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Run {
+    pub(super) threads: u32,
     pub(super) seconds: f64,
     pub(super) cpu_seconds: f64,
     pub(super) peak_mib: f64,
     /// Held before there was a network.
     pub(super) base_mib: f64,
+    /// Multiply-accumulates of a forward pass over one batch.
+    pub(super) macs: f64,
+    /// f32 operations a second that the machine can do on the same threads, in units of 1e9.
+    pub(super) peak_gflops: f64,
 }
 
 impl Run {
-    fn new(line: &Value) -> Result<Self> {
+    fn new(line: &Value, peak_gflops: f64) -> Result<Self> {
         Ok(Self {
+            threads: number(line, "threads")? as u32,
             seconds: number(line, "median_step_s")?,
             cpu_seconds: number(line, "median_cpu_s")?,
             peak_mib: number(line, "peak_rss_mib")?,
             base_mib: number(line, "base_rss_mib")?,
+            macs: number(line, "macs_per_image")? * number(line, "batch")?,
+            peak_gflops,
         })
     }
 
@@ -31,83 +42,93 @@ impl Run {
     }
 
     /// How many threads computed, on average.
-    fn busy_threads(&self) -> f64 {
+    pub(super) fn busy_threads(&self) -> f64 {
         self.cpu_seconds / self.seconds
     }
+
+    fn had_its_threads(&self) -> bool {
+        self.busy_threads() >= LEAST_SHARE * f64::from(self.threads)
+    }
 }
 
-/// Both programs, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Round {
-    pub(super) asap: Run,
-    pub(super) peer: Run,
-    /// Multiply-accumulates of a forward pass over one batch.
-    pub(super) macs: f64,
-    /// f32 operations a second that the machine can do, in units of 1e9.
-    pub(super) peak_gflops: f64,
-}
+/// All programs, one after the other; a run for each contender.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Round(pub(super) Vec<Run>);
 
 impl Round {
-    /// A round from the three lines that were printed.
+    /// Measures the peak, then runs every program.
     ///
     /// # Errors
-    /// If a figure is missing, or the programs did not compute the same network on as many images.
-    pub(super) fn new(peak: &Value, asap: &Value, peer: &Value) -> Result<Self> {
-        for field in ["macs_per_image", "weights", "batch", "threads"] {
-            let (ours, theirs) = (number(asap, field)?, number(peer, field)?);
-            ensure!(
-                ours == theirs,
-                "the programs differ in {field}: {ours} in asap, {theirs} in PyTorch"
-            );
-        }
-        Ok(Self {
-            asap: Run::new(asap).context("asap")?,
-            peer: Run::new(peer).context("PyTorch")?,
-            macs: number(asap, "macs_per_image")? * number(asap, "batch")?,
-            peak_gflops: number(peak, "gflops")?,
-        })
+    /// If a program fails or leaves a figure out, or PyTorch did not compute the network of asap on as many images.
+    pub(super) fn measure(programs: &Programs<'_>, subject: &Subject) -> Result<Self> {
+        let threads = subject.contenders.iter().map(|contender| contender.threads);
+        let peaks = threads
+            .collect::<BTreeSet<u32>>()
+            .into_iter()
+            .map(|threads| Ok((threads, programs.peak_gflops(threads)?)))
+            .collect::<Result<BTreeMap<u32, f64>>>()?;
+        let step = |contender: &Contender| -> Result<(Value, f64)> {
+            let threads = contender.threads;
+            let line = programs.step(contender.program, threads, &contender.arguments)?;
+            Ok((line, peaks[&threads]))
+        };
+        let lines: Result<Vec<_>> = subject.contenders.iter().map(step).collect();
+        Self::new(subject, &lines?)
     }
 
-    /// Whether both programs had `threads` threads to themselves.
-    pub(super) fn is_quiet(&self, threads: f64) -> bool {
-        [self.asap, self.peer]
-            .iter()
-            .all(|run| run.busy_threads() >= LEAST_SHARE * threads)
+    /// A round from the lines that were printed, each with the peak of its threads.
+    fn new(subject: &Subject, lines: &[(Value, f64)]) -> Result<Self> {
+        if let [(asap, _), (peer, _), ..] = lines {
+            for field in ["macs_per_image", "weights", "batch", "threads"] {
+                let (ours, theirs) = (number(asap, field)?, number(peer, field)?);
+                ensure!(
+                    ours == theirs,
+                    "the programs differ in {field}: {ours} in asap, {theirs} in PyTorch"
+                );
+            }
+        }
+        let runs = subject.contenders.iter().zip(lines);
+        let runs =
+            runs.map(|(contender, (line, peak))| Run::new(line, *peak).context(contender.name));
+        Ok(Self(runs.collect::<Result<_>>()?))
+    }
+
+    /// Whether every program had its threads to itself.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.0.iter().all(Run::had_its_threads)
     }
 }
 
 /// A round in one line, for who watches.
-pub(super) fn described(round: &Round, number: u32, size: &str, threads: f64) -> String {
-    let run = |run: &Run| {
-        format!(
-            "{:.3} s, {:.2} threads busy",
+pub(super) fn described(subject: &Subject, number: usize, round: &Round) -> String {
+    let mut text = format!("{}, round {number}", subject.name);
+    let mut separator = ':';
+    for (contender, run) in subject.contenders.iter().zip(&round.0) {
+        text += &format!(
+            "{separator} {} {:.3} s, {:.2} threads busy",
+            contender.name,
             run.seconds,
             run.busy_threads()
-        )
-    };
-    let mut text = format!(
-        "{size}, round {number}: asap {}; PyTorch {}",
-        run(&round.asap),
-        run(&round.peer)
-    );
-    if !round.is_quiet(threads) {
-        let least = LEAST_SHARE * threads;
-        text += &format!("; left out, since less than {least:.2} were busy");
+        );
+        separator = ';';
+    }
+    let disturbed = subject.contenders.iter().zip(&round.0);
+    let disturbed = disturbed.filter(|(_, run)| !run.had_its_threads());
+    let names: Vec<&str> = disturbed.map(|(contender, _)| contender.name).collect();
+    if !names.is_empty() {
+        text += &format!(
+            "; left out, since less than {LEAST_SHARE} of the threads were busy in {}",
+            names.join(", ")
+        );
     }
     text
-}
-
-fn number(line: &Value, field: &str) -> Result<f64> {
-    let value = &line[field];
-    value
-        .as_f64()
-        .with_context(|| format!("expected a number in `{field}`, found {value}"))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+    use super::super::subject::{Size, Step};
     use super::*;
     use serde_json::json;
 
@@ -119,30 +140,39 @@ mod tests {
         })
     }
 
+    fn subject() -> Subject {
+        Subject::search(Size::Small, Step::Weight, 2)
+    }
+
     fn round(asap: &Value, peer: &Value) -> Result<Round> {
-        Round::new(&json!({"gflops": 150.0}), asap, peer)
+        let lines = [(asap.clone(), 150.0), (peer.clone(), 150.0)];
+        Round::new(&subject(), &lines)
     }
 
     #[test]
     fn a_round_holds_what_the_lines_say() {
         let round = round(&line(0.5, 1.0), &line(2.0, 3.9)).unwrap();
-        assert_eq!((round.asap.seconds, round.peer.seconds), (0.5, 2.0));
-        assert_eq!(round.asap.above_base_mib(), 200.5);
-        assert_eq!((round.macs, round.peak_gflops), (400.0, 150.0));
+        let [asap, peer] = round.0[..] else {
+            panic!("a run for each line");
+        };
+        assert_eq!((asap.seconds, peer.seconds), (0.5, 2.0));
+        assert_eq!(asap.above_base_mib(), 200.5);
+        assert_eq!((asap.macs, asap.peak_gflops), (400.0, 150.0));
     }
 
     #[test]
-    fn a_round_counts_if_both_programs_had_their_threads() {
-        for (asap, peer, expected) in [
-            (1.8, 1.8, true),
-            (2.0, 1.79, false),
-            (1.79, 2.0, false),
-            (1.0, 1.0, false),
+    fn a_round_counts_if_every_program_had_its_threads() {
+        for (asap, peer, left_out) in [
+            (1.8, 1.8, ""),
+            (2.0, 1.79, "busy in PyTorch"),
+            (1.79, 2.0, "busy in asap"),
+            (1.0, 1.0, "busy in asap, PyTorch"),
         ] {
             let round = round(&line(1.0, asap), &line(1.0, peer)).unwrap();
-            assert_eq!(round.is_quiet(2.0), expected, "{asap} {peer}");
-            let text = described(&round, 3, "small", 2.0);
-            assert_eq!(text.contains("left out"), !expected, "{text}");
+            assert_eq!(round.is_quiet(), left_out.is_empty(), "{asap} {peer}");
+            let text = described(&subject(), 3, &round);
+            assert_eq!(text.contains("left out"), !left_out.is_empty(), "{text}");
+            assert!(text.ends_with(left_out), "{text}");
         }
     }
 

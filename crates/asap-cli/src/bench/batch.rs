@@ -42,6 +42,13 @@ impl Random {
         Batch { pixels, labels }
     }
 
+    /// That many bytes.
+    pub(super) fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.fill_bytes(&mut bytes);
+        bytes
+    }
+
     /// From 0 to below 1.
     fn uniform(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64

@@ -5,10 +5,11 @@
 //! `alphas.normal` and `alphas.reduction` `[edges, operations]`.
 
 use super::batch::Batch;
-use anyhow::{Context, Result, bail, ensure};
+use crate::tensor_file::{all_floats, floats, open, tensor};
+use anyhow::{Result, ensure};
 use asap_genotype::{CellKind, OpWeights, Topology};
 use asap_space::NamedTensor;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors};
 use std::path::Path;
 
 /// What a benchmark starts from.
@@ -28,7 +29,11 @@ pub(super) fn read(path: &Path, shape: [usize; 4], topology: &Topology) -> Resul
         let batch = |name: &str| -> Result<Batch> {
             let pixels = floats(file, &format!("{name}.pixels"), &shape)?;
             let labels = tensor(file, &format!("{name}.labels"), Dtype::U32, &shape[..1])?;
-            let labels = words(labels.data()).map(u32::from_le_bytes).collect();
+            let (words, _) = labels.data().as_chunks::<4>();
+            let labels = words
+                .iter()
+                .map(|bytes| u32::from_le_bytes(*bytes))
+                .collect();
             Ok(Batch { pixels, labels })
         };
         let has_alphas = file.names().iter().any(|name| name.starts_with("alphas."));
@@ -46,26 +51,7 @@ pub(super) fn read(path: &Path, shape: [usize; 4], topology: &Topology) -> Resul
 /// # Errors
 /// If the file cannot be read or has tensors of another type; the message names it.
 pub(super) fn read_tensors(path: &Path) -> Result<Vec<NamedTensor>> {
-    open(path, |file| {
-        let mut tensors = Vec::new();
-        for (name, view) in file.tensors() {
-            let values = floats(file, &name, view.shape())?;
-            tensors.push(NamedTensor {
-                name,
-                shape: view.shape().to_vec(),
-                values,
-            });
-        }
-        tensors.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(tensors)
-    })
-}
-
-fn open<T>(path: &Path, read: impl FnOnce(&SafeTensors<'_>) -> Result<T>) -> Result<T> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let place = || path.display().to_string();
-    let file = SafeTensors::deserialize(&bytes).with_context(place)?;
-    read(&file).with_context(place)
+    open(path, |file| all_floats(file, |_| false))
 }
 
 fn alphas(file: &SafeTensors<'_>, topology: &Topology) -> Result<OpWeights> {
@@ -85,32 +71,4 @@ fn alphas(file: &SafeTensors<'_>, topology: &Topology) -> Result<OpWeights> {
         }
     }
     Ok(alphas)
-}
-
-fn floats(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-    let view = tensor(file, name, Dtype::F32, shape)?;
-    Ok(words(view.data()).map(f32::from_le_bytes).collect())
-}
-
-fn tensor<'a>(
-    file: &SafeTensors<'a>,
-    name: &str,
-    kind: Dtype,
-    shape: &[usize],
-) -> Result<TensorView<'a>> {
-    let view = file
-        .tensor(name)
-        .with_context(|| format!("expected a tensor `{name}`"))?;
-    if view.dtype() != kind || view.shape() != shape {
-        bail!(
-            "tensor `{name}`: expected {kind:?} {shape:?}, found {:?} {:?}",
-            view.dtype(),
-            view.shape()
-        );
-    }
-    Ok(view)
-}
-
-fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
-    bytes.as_chunks::<4>().0.iter().copied()
 }

@@ -1,7 +1,9 @@
 //! The JSON line of a benchmark, with the field names of the PyTorch program under `benches/peer`.
 
 use super::clock::Seconds;
-use super::step::{Arguments, Step};
+use super::job::Step;
+use super::step::Arguments;
+use asap_space::Form;
 use serde::Serialize;
 
 /// One line of figures; what does not apply is null.
@@ -16,6 +18,7 @@ pub(super) struct Report {
     step: Step,
     threads: usize,
     genotype: Option<String>,
+    form: Form,
     median_step_s: f64,
     min_step_s: f64,
     median_cpu_s: Option<f64>,
@@ -55,20 +58,21 @@ impl Report {
             .map(|loss| rounded(*loss, 5))
             .collect();
         Self {
-            channels: arguments.channels,
-            cells: arguments.cells,
-            size: arguments.size,
+            channels: arguments.scale.channels,
+            cells: arguments.scale.cells,
+            size: arguments.scale.size,
             image_channels: arguments.image_channels,
-            batch: arguments.batch,
+            batch: arguments.scale.batch,
             device: "cpu",
             step: arguments.step,
             threads: arguments.threads(),
             genotype: arguments.genotype.clone(),
+            form: arguments.form(),
             median_step_s: rounded(median_step_s, 5),
             min_step_s: rounded(min(&wall), 5),
             median_cpu_s: cpu.as_deref().map(|cpu| rounded(median(cpu), 5)),
             min_cpu_s: cpu.as_deref().map(|cpu| rounded(min(cpu), 5)),
-            images_per_s: rounded(arguments.batch as f64 / median_step_s, 2),
+            images_per_s: rounded(arguments.scale.batch as f64 / median_step_s, 2),
             warmup_s: rounded(measured.warmup_seconds, 2),
             macs_per_image: measured.macs_per_image,
             weights: measured.weights,
@@ -80,7 +84,8 @@ impl Report {
     }
 }
 
-fn median(values: &[f64]) -> f64 {
+/// The middle, or the mean of the two in the middle; there is at least one value.
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.len() / 2;
@@ -95,7 +100,8 @@ fn mib(bytes: u64) -> f64 {
     rounded(bytes as f64 / f64::from(1 << 20), 1)
 }
 
-fn rounded(value: f64, digits: i32) -> f64 {
+/// To as many digits after the point.
+pub(super) fn rounded(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }
