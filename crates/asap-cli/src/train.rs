@@ -10,9 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Settings of `asap train`.
-///
-/// Weights know the size of their network: flags that say another are refused beside them.
 #[derive(clap::Args)]
+// Weights know the size of their network.
 #[command(mut_arg("weights", |weights| weights.conflicts_with_all(["network", "channels", "cells"])))]
 pub(crate) struct Arguments {
     /// What to train: a published name, a genotype file, or the run that found it
