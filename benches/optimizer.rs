@@ -2,11 +2,14 @@
 
 use asap_benches::{Numbers, PAPER, SMALL};
 use asap_genotype::{OpSet, Topology};
-use asap_train::{Adam, AdamConfig, Sgd, SgdConfig, gradient_norm};
+use asap_kernels::gradient_norm;
+use asap_space::Descent;
+use asap_train::{Adam, AdamConfig};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 /// As the paper's search has it, by UniNAS.
-const SGD: SgdConfig = SgdConfig {
+const SGD: Descent = Descent {
+    learning_rate: 0.025,
     momentum: 0.9,
     nesterov: false,
     weight_decay: 3e-4,
@@ -23,8 +26,9 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for scale in [SMALL, PAPER] {
         let topology = Topology::full(&OpSet::darts7());
-        let weights = scale.network(&topology).weights().len();
-        sgd(&mut criterion, weights);
+        let network = scale.network(&topology);
+        let weights = network.weights().expect("the processor never fails");
+        sgd(&mut criterion, weights.len());
     }
     adam(
         &mut criterion,
@@ -37,13 +41,13 @@ fn main() {
 fn sgd(criterion: &mut Criterion, count: usize) {
     let mut numbers = Numbers::new(0);
     let (mut weights, gradients) = (numbers.floats(count), numbers.floats(count));
-    let mut optimizer = Sgd::new(SGD, count);
+    let mut velocity = vec![0.0; count];
     let mut group = criterion.benchmark_group("optimizer");
     group.throughput(Throughput::Elements(count as u64));
     group.bench_function(BenchmarkId::new("sgd", format!("{count}_f32")), |bencher| {
         bencher.iter(|| {
             let norm = gradient_norm(&gradients);
-            optimizer.step(&mut weights, &gradients, norm, 0.025);
+            SGD.step(&mut weights, &gradients, &mut velocity, norm);
         });
     });
     group.finish();

@@ -4,23 +4,23 @@
 `state_dict()` of a `Network` (CIFAR and ImageNet form) or of a `SearchNetwork` has the names, shapes and order of the
 reference (github.com/quark0/darts, cnn/model.py and cnn/model_search.py), so a file of either program fits the
 other. As a program it is the peer that a training step of a derived network is measured against: SGD (momentum
-0.9, weight decay 3e-4, gradient clipped to norm 5), channels_last, float32. It prints one JSON line.
+0.9, weight decay 3e-4, gradient clipped to norm 5), on a CPU channels_last, float32. It prints one JSON line.
 
     python network.py --genotype ASAP --channels 36 --cells 20 --batch 32 --threads 2
+    python network.py --device cuda --mode compile --precision bf16 --genotype ASAP --batch 96
 
-Needs torch; fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
+Needs torch and numpy; on a CPU it is fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
 """
 import argparse
 import ast
 import json
 import pathlib
-import statistics
-import time
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+import device as devices
 import supernet
 
 OPERATIONS = ("none", *supernet.OPERATIONS)
@@ -317,62 +317,46 @@ def arguments():
     parser.add_argument("--imagenet", action="store_true", help="the stem of three convolutions")
     parser.add_argument("--auxiliary", action="store_true", help="with the auxiliary head")
     parser.add_argument("--batch", type=int, default=32, help="images in a batch")
-    parser.add_argument("--steps", type=int, default=5, help="timed steps")
-    parser.add_argument("--warmup", type=int, default=2, help="steps before the clock starts")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    devices.add_arguments(parser)
+    options = parser.parse_args()
+    return options, devices.Device(parser, options)
 
 
 def main():
-    options = arguments()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    base_rss = supernet.peak_rss_mib()  # the interpreter and PyTorch, before any network
-
+    options, device = arguments()
     model = Network(read_genotype(options.genotype), options.channels, options.cells, options.classes,
                     auxiliary=options.auxiliary, image_channels=options.image_channels, imagenet=options.imagenet)
     macs = count_macs(model, torch.zeros(1, options.image_channels, options.height, options.width))
-    model = model.to(memory_format=torch.channels_last)
+    layout = devices.LAYOUTS[options.layout]
+    model = model.to(device.device, memory_format=layout)
     images = torch.randn(options.batch, options.image_channels, options.height, options.width)
-    images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(0, options.classes, (options.batch,))
+    images = images.to(device.device, memory_format=layout)
+    labels = torch.randint(0, options.classes, (options.batch,)).to(device.device)
     weights = list(model.parameters())
-    optimizer = torch.optim.SGD(weights, 0.025, momentum=0.9, weight_decay=3e-4)
+    optimizer = torch.optim.SGD(weights, 0.025, momentum=0.9, weight_decay=3e-4, **device.optimizer_options())
+
+    def plain_loss(images, labels):
+        with device.autocast():
+            return model.loss(images, labels)
+
+    loss_of = device.prepared(plain_loss)
 
     def step():
         optimizer.zero_grad()
-        loss = model.loss(images, labels)
+        loss = loss_of(images, labels)
         loss.backward()
         nn.utils.clip_grad_norm_(weights, 5.0)
         optimizer.step()
-        return loss.item()
+        # A copy: the next CUDA graph writes where this one wrote.
+        return loss.detach().clone()
 
-    losses, wall, cpu = [], [], []
-    started = time.perf_counter()
-    for _ in range(options.warmup):
-        losses.append(step())
-    warmup = time.perf_counter() - started
-    for _ in range(options.steps):
-        wall_start, cpu_start = time.perf_counter(), time.process_time()
-        losses.append(step())
-        wall.append(time.perf_counter() - wall_start)
-        cpu.append(time.process_time() - cpu_start)
-
-    median = statistics.median(wall)
-    print(json.dumps({
+    measured = device.time(step, options)
+    devices.print_line({
         "genotype": options.genotype, "channels": options.channels, "cells": options.cells,
         "height": options.height, "width": options.width, "auxiliary": options.auxiliary,
-        "imagenet": options.imagenet, "batch": options.batch, "device": "cpu", "step": "weight",
-        "threads": torch.get_num_threads(), "compile": False, "channels_last": True, "amp": "none",
-        "torch": torch.__version__,
-        "median_step_s": round(median, 5), "min_step_s": round(min(wall), 5),
-        "median_cpu_s": round(statistics.median(cpu), 5), "min_cpu_s": round(min(cpu), 5),
-        "images_per_s": round(options.batch / median, 2), "warmup_s": round(warmup, 2),
-        "macs_per_image": macs, "weights": sum(p.numel() for p in weights), "loss": round(losses[-1], 5),
-        "losses": [round(loss, 5) for loss in losses],
-        "peak_rss_mib": supernet.peak_rss_mib(), "base_rss_mib": base_rss,
-    }))
+        "imagenet": options.imagenet, "step": "weight",
+        "macs_per_image": macs, "weights": sum(p.numel() for p in weights), **measured,
+    })
 
 
 if __name__ == "__main__":

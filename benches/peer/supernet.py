@@ -7,30 +7,34 @@ One JSON line with the fields of `asap bench step`. A step is
 * `alpha`: Adam on the alphas (learning rate 3e-4, betas 0.5 and 0.999, L2 1e-3) on a second batch;
 * `search`: an alpha step, then a weight step.
 
-The program is PyTorch at its best on a CPU: channels_last, float32, and only the gradients that a step
-uses. Every edge computes its own operations, as DARTS and its descendants do.
+The program is PyTorch at its best: on a CPU channels_last, float32; on a GPU whatever `--mode`, `--precision` and
+`--layout` say; and only the gradients that a step uses. Every edge computes its own operations, as DARTS and its
+descendants do.
 
     python supernet.py --channels 8 --cells 5 --size 28 --batch 32 --threads 2 --step search
+    python supernet.py --device cuda --mode max-autotune --precision bf16 --step search
+
+`--double` computes the same steps in float64, the exact answer that rounding is measured against; cells are computed
+again in the backward pass, which leaves the memory of a few.
 
 `--weights FILE` and `--inputs FILE` write what the run starts from, as safetensors: the weights under
 asap's own names, and the batches (`weight.pixels` [N, H, W, C], `weight.labels` [N], `alpha.pixels`,
 `alpha.labels`) with the alphas (`alphas.normal`, `alphas.reduction` [edges, operations]).
 `asap bench step --weights FILE --inputs FILE` starts from the same numbers.
 
-Needs torch, numpy, safetensors. Fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
+Needs torch and numpy. On a CPU it is fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
 """
 import argparse
-import json
 import re
-import resource
-import statistics
-import time
 
 import numpy
 import torch
-from safetensors.numpy import save_file
 from torch import nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+import device as devices
+from tensor_file import save_file
 
 OPERATIONS = ("max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5",
               "dil_conv_3x3", "dil_conv_5x5")
@@ -264,20 +268,23 @@ def count_macs(model, size):
 
 
 class Search:
-    """A model, its alphas, their optimizers and two batches."""
+    """A model, its alphas, their optimizers and two batches, all on one device."""
 
-    def __init__(self, model, alphas, batches):
-        self.model, self.batches = model, batches
+    def __init__(self, model, alphas, batches, device):
+        self.model, self.batches, self.device = model, batches, device
         self.weights = list(model.parameters())
         self.alphas = alphas
-        self.weight_optimizer = torch.optim.SGD(self.weights, 0.025, momentum=0.9, weight_decay=3e-4)
+        self.weight_optimizer = torch.optim.SGD(self.weights, 0.025, momentum=0.9, weight_decay=3e-4,
+                                                **device.optimizer_options())
         self.alpha_optimizer = alphas and torch.optim.Adam(
-            list(alphas.values()), 3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+            list(alphas.values()), 3e-4, betas=(0.5, 0.999), weight_decay=1e-3, **device.optimizer_options())
+        self.prepared_loss = device.prepared(self.loss)
 
     def loss(self, pixels, labels):
         op_weights = self.alphas and {kind: edge_weights(torch.softmax(alphas, -1))
                                       for kind, alphas in self.alphas.items()}
-        return functional.cross_entropy(self.model(pixels, op_weights), labels)
+        with self.device.autocast():
+            return functional.cross_entropy(self.model(pixels, op_weights), labels)
 
     def update(self, batch, optimizer):
         moved = [p for group in optimizer.param_groups for p in group["params"]]
@@ -287,11 +294,12 @@ class Search:
             parameter.requires_grad_(False)
         for parameter in moved:
             parameter.requires_grad_(True)
-        loss = self.loss(*batch)
+        loss = self.prepared_loss(*batch)
         loss.backward()
         nn.utils.clip_grad_norm_(moved, 5.0)
         optimizer.step()
-        return loss.item()
+        # A copy: the next CUDA graph writes where this one wrote.
+        return loss.detach().clone()
 
     def step(self, which):
         loss = None
@@ -302,26 +310,56 @@ class Search:
         return loss
 
 
+def recompute_cells(model):
+    """Lets a backward pass compute the cells again, one at a time, instead of keeping all they computed."""
+    for cell in model.cells:
+        forward = cell.forward
+        cell.forward = lambda *inputs, forward=forward: checkpoint(forward, *inputs, use_reentrant=False)
+
+
 def synthetic_batches(batch, size, generator):
     """Normal pixels and uniform labels: one batch for weight steps, another for alpha steps."""
-    return {name: (torch.randn(batch, 3, size, size, generator=generator)
-                   .contiguous(memory_format=torch.channels_last),
+    return {name: (torch.randn(batch, 3, size, size, generator=generator),
                    torch.randint(0, 10, (batch,), generator=generator))
             for name in ("weight", "alpha")}
 
 
-def write_inputs(path, search):
+def write_inputs(path, batches, alphas):
     tensors = {}
-    for name, (pixels, labels) in search.batches.items():
-        tensors[f"{name}.pixels"] = numpy.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
+    for name, (pixels, labels) in batches.items():
+        tensors[f"{name}.pixels"] = pixels.permute(0, 2, 3, 1).numpy()
         tensors[f"{name}.labels"] = labels.numpy().astype(numpy.uint32)
-    for kind, alphas in (search.alphas or {}).items():
-        tensors[f"alphas.{kind}"] = alphas.detach().numpy()
+    for kind, values in (alphas or {}).items():
+        tensors[f"alphas.{kind}"] = values.numpy()
     save_file(tensors, path)
 
 
-def peak_rss_mib():
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+def start(options):
+    """The model, the alphas if any and the batches that a run starts from, written to files if that is asked for."""
+    topology = genotype_topology(options.genotype) if options.genotype else full_topology()
+    model = Supernet(options.channels, options.cells, topology)
+    macs = count_macs(model, options.size)
+    alphas = None if options.genotype else {
+        kind: 1e-3 * torch.randn(len(EDGES), len(OPERATIONS)) for kind in KINDS}
+    batches = synthetic_batches(options.batch, options.size, torch.Generator().manual_seed(options.seed))
+    if options.weights:
+        save_file(project_tensors(model.state_dict().items()), options.weights)
+    if options.inputs:
+        write_inputs(options.inputs, batches, alphas)
+    return model, macs, alphas, batches
+
+
+def placed(options, device, model, alphas, batches):
+    """All of it on the device, in the layout and the number format of the options."""
+    dtype = torch.float64 if options.double else torch.float32
+    layout = devices.LAYOUTS[options.layout]
+    model = model.to(device.device, dtype, memory_format=layout)
+    if options.double:
+        recompute_cells(model)
+    alphas = alphas and {kind: nn.Parameter(values.to(device.device, dtype)) for kind, values in alphas.items()}
+    batches = {name: (pixels.to(device.device, dtype, memory_format=layout), labels.to(device.device))
+               for name, (pixels, labels) in batches.items()}
+    return Search(model, alphas, batches, device)
 
 
 def arguments():
@@ -330,64 +368,33 @@ def arguments():
     parser.add_argument("--cells", type=int, default=8)
     parser.add_argument("--size", type=int, default=32, help="pixels along one side")
     parser.add_argument("--batch", type=int, default=64, help="images in a batch")
-    parser.add_argument("--steps", type=int, default=5, help="timed steps")
-    parser.add_argument("--warmup", type=int, default=2, help="steps before the clock starts")
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--step", choices=("weight", "alpha", "search"), default="weight")
     parser.add_argument("--genotype", choices=sorted(GENOTYPES), help="time a derived network instead")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", metavar="FILE", help="write the first weights")
     parser.add_argument("--inputs", metavar="FILE", help="write the batches and the first alphas")
+    parser.add_argument("--double", action="store_true", help="compute in float64, [N, C, H, W]")
+    devices.add_arguments(parser)
     options = parser.parse_args()
     if options.genotype and options.step != "weight":
         parser.error("a derived network has no alphas: --genotype takes --step weight only")
-    return options
+    if options.double:
+        if (options.mode, options.precision) != ("eager", "f32"):
+            parser.error("--double: float64 has no --precision and no --mode")
+        options.layout = "nchw"
+    return options, devices.Device(parser, options)
 
 
 def main():
-    options = arguments()
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(options.seed)
-    base_rss = peak_rss_mib()  # the interpreter and PyTorch, before any network
-
-    topology = genotype_topology(options.genotype) if options.genotype else full_topology()
-    model = Supernet(options.channels, options.cells, topology)
-    macs = count_macs(model, options.size)
-    model = model.to(memory_format=torch.channels_last)
-    alphas = None if options.genotype else {
-        kind: nn.Parameter(1e-3 * torch.randn(len(EDGES), len(OPERATIONS))) for kind in KINDS}
-    batches = synthetic_batches(options.batch, options.size, torch.Generator().manual_seed(options.seed))
-    search = Search(model, alphas, batches)
-    if options.weights:
-        save_file(project_tensors(model.state_dict().items()), options.weights)
-    if options.inputs:
-        write_inputs(options.inputs, search)
-
-    losses, wall, cpu = [], [], []
-    started = time.perf_counter()
-    for _ in range(options.warmup):
-        losses.append(search.step(options.step))
-    warmup = time.perf_counter() - started
-    for _ in range(options.steps):
-        wall_start, cpu_start = time.perf_counter(), time.process_time()
-        losses.append(search.step(options.step))
-        wall.append(time.perf_counter() - wall_start)
-        cpu.append(time.process_time() - cpu_start)
-
-    median = statistics.median(wall)
-    print(json.dumps({
-        "channels": options.channels, "cells": options.cells, "size": options.size,
-        "batch": options.batch, "device": "cpu", "step": options.step,
-        "threads": torch.get_num_threads(), "compile": False, "channels_last": True, "amp": "none",
-        "torch": torch.__version__, "genotype": options.genotype,
-        "median_step_s": round(median, 5), "min_step_s": round(min(wall), 5),
-        "median_cpu_s": round(statistics.median(cpu), 5), "min_cpu_s": round(min(cpu), 5),
-        "images_per_s": round(options.batch / median, 2), "warmup_s": round(warmup, 2),
+    options, device = arguments()
+    model, macs, alphas, batches = start(options)
+    search = placed(options, device, model, alphas, batches)
+    measured = device.time(lambda: search.step(options.step), options)
+    devices.print_line({
+        "channels": options.channels, "cells": options.cells, "size": options.size, "step": options.step,
+        "genotype": options.genotype, "double": options.double,
         "macs_per_image": sum(macs.values()), "macs_split": macs,
-        "weights": sum(p.numel() for p in search.weights), "loss": round(losses[-1], 5),
-        "losses": [round(loss, 5) for loss in losses],
-        "peak_rss_mib": peak_rss_mib(), "base_rss_mib": base_rss,
-    }))
+        "weights": sum(p.numel() for p in search.weights), **measured,
+    })
 
 
 if __name__ == "__main__":

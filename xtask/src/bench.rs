@@ -1,11 +1,17 @@
 //! `cargo xtask bench`: the benchmarks of `benches/`, or with `--peer` a step of asap beside PyTorch's.
 
+pub(crate) mod bound;
 mod compare;
-mod losses;
+pub(crate) mod configuration;
+pub(crate) mod contest;
+mod gpu;
+pub(crate) mod gpu_table;
+pub(crate) mod losses;
 mod options;
-mod program;
+mod peer_files;
+pub(crate) mod program;
 mod round;
-mod subject;
+pub(crate) mod subject;
 mod table;
 
 use crate::cargo;
@@ -80,5 +86,6 @@ mod tests {
         assert!(parse(&["--rounds", "3"]).is_err(), "rounds of what?");
         assert!(parse(&["--peer", "python3", "kernels"]).is_err());
         assert!(parse(&["--peer", "python3", "--rounds", "0"]).is_err());
+        assert!(parse(&["--device", "cuda"]).is_err(), "what on it?");
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask ci`: what a change must pass, cheap first.
 
-use crate::{cargo, test, tidy};
+use crate::{cargo, cuda, test, tidy};
 use anyhow::Result;
 
-/// Format, tidy, clippy, tests and documentation; stops at the first that fails.
+/// Format, tidy, clippy, what a CUDA build adds, tests and documentation; stops at the first that fails.
 ///
 /// # Errors
 /// If any of them fails.
@@ -22,6 +22,11 @@ pub(crate) fn run() -> Result<()> {
         ],
         &[],
     )?;
+    if cuda::IS_POSSIBLE {
+        cuda::check()?;
+    } else {
+        eprintln!("left out: `cargo xtask cuda check`, which needs Linux on x86-64");
+    }
     test::run(&[])?;
     cargo::run(
         &["doc", "--workspace", "--no-deps", "--release"],

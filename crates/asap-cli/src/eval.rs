@@ -1,5 +1,6 @@
 //! `asap eval`: how well a trained network classifies.
 
+use crate::device::DeviceFlags;
 use crate::{evaluation_text, external, images, output, quantities};
 use anyhow::{Result, bail};
 use asap_data::Part;
@@ -46,6 +47,8 @@ pub(crate) struct Arguments {
     /// Threads that compute [default: as many as the machine has cores]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    #[command(flatten)]
+    device: DeviceFlags,
     /// How it is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -77,11 +80,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (batch, network) = (arguments.batch, arguments.network.as_deref());
     let execution = Execution { batch, threads };
     if let Some(inputs) = &arguments.pass.inputs {
+        arguments.device.require_processor("--inputs")?;
         let network = network
             .map(|network| file(arguments, network))
             .transpose()?;
         return external::run(inputs, &arguments.pass, network.as_deref(), execution);
     }
+    let place = arguments.device.place()?;
     let start = match network {
         Some(run) if run.is_dir() => RunFolder::new(run).read_config()?.data,
         _ => preset.data,
@@ -100,6 +105,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             (saved, data)
         }
     };
+    if place.is_device() {
+        saved.network = saved.network.on_another(&place)?;
+    }
     let part = match arguments.part {
         Images::Test => Part::Test,
         Images::Train => Part::Train,

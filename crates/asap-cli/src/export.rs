@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let listing = Listing::from(&saved.genotype);
     let config = saved.network.config().clone();
     let layout = DartsLayout::new(config.clone(), DartsNetwork::Derived(&listing))?;
-    let state_dict = layout.state_dict(&saved.network.tensors());
+    let state_dict = layout.state_dict(&saved.network.tensors()?);
     let genotype = listing.to_darts();
     let out = arguments
         .out

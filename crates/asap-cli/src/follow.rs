@@ -11,6 +11,7 @@ pub(crate) struct Follower {
     bar: Option<ProgressBar>,
     /// Of the last step, for the line of its epoch.
     seconds_left: f64,
+    on_device: bool,
 }
 
 impl Follower {
@@ -19,6 +20,7 @@ impl Follower {
         Self {
             bar,
             seconds_left: 0.0,
+            on_device: false,
         }
     }
 
@@ -33,12 +35,33 @@ impl Follower {
 impl Progress for Follower {
     fn event(&mut self, event: &Event<'_>) {
         match event {
+            Event::Computing(devices) => {
+                let Some((now, before)) = devices.split_last() else {
+                    return;
+                };
+                self.on_device = now.device != "cpu";
+                match before.last() {
+                    Some(before) => self.note(&format!("goes on with {now}, after {before}")),
+                    None if self.on_device => self.note(&format!("{now} computes")),
+                    None => {}
+                }
+            }
             Event::PhaseStarted {
                 phase,
                 epochs,
                 steps,
+                images_on_device,
                 done,
             } => {
+                if self.on_device {
+                    self.note(match images_on_device {
+                        true => "images lie on the device, which crops, mirrors and cuts out",
+                        false => {
+                            "batches are prepared by the CPU: images are read from files or changed in more ways than a \
+                             device can"
+                        }
+                    });
+                }
                 if *done > 0 {
                     self.note(&format!("{} goes on after {done} steps", phase.name()));
                 }

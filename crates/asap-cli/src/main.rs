@@ -5,6 +5,7 @@
 
 mod bench;
 mod data;
+mod device;
 mod eval;
 mod evaluation_text;
 mod export;

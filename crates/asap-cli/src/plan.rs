@@ -5,6 +5,7 @@ use crate::quantities::{bytes, costs, count, duration, percent};
 use crate::settings::{SearchFlags, Settings};
 use crate::{output, planning};
 use anyhow::Result;
+use asap_space::Place;
 use asap_train::{Costs, PlannedPhase, RunPlan, available_bytes};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -36,7 +37,7 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let config = arguments.settings.search_config(&arguments.flags)?;
     let images = Images::new(config.data.clone());
-    let (_, plan) = planning::plan(config, arguments.flags.budget, &images)?;
+    let (_, plan) = planning::plan(&Place::Processor, config, arguments.flags.budget, &images)?;
     match arguments.format {
         Format::Text => output::line(text(&plan)),
         Format::Json => output::line(serde_json::to_string(&Json::new(&plan))?),

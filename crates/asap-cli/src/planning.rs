@@ -2,6 +2,7 @@
 
 use crate::images::Images;
 use crate::quantities::{count, duration};
+use asap_space::Place;
 use asap_train::{ImageShape, Result, RunConfig, RunPlan, fit_budget, measure, plan as plan_of};
 
 /// The settings, with `budget` seconds fitted in where there is one, and what they will take.
@@ -9,12 +10,13 @@ use asap_train::{ImageShape, Result, RunConfig, RunPlan, fit_budget, measure, pl
 /// # Errors
 /// If images cannot be read, memory or budget are too small, or a setting is out of its range.
 pub(crate) fn plan(
+    place: &Place,
     config: RunConfig,
     budget: Option<f64>,
     images: &Images,
 ) -> Result<(RunConfig, RunPlan)> {
     images.with_training(|dataset| {
-        let measured = measure(&config, ImageShape::of(dataset))?;
+        let measured = measure(place, &config, ImageShape::of(dataset))?;
         let config = match budget {
             Some(seconds) => fit_budget(&config, seconds, dataset, &measured)?,
             None => config,

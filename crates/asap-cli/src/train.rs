@@ -1,5 +1,6 @@
 //! `asap train`: trains the network of a given genotype and tests it.
 
+use crate::device::DeviceFlags;
 use crate::external::WeightFlags;
 use crate::images::Images;
 use crate::settings::{Settings, TrainFlags};
@@ -24,11 +25,13 @@ pub(crate) struct Arguments {
     settings: Settings,
     #[command(flatten)]
     flags: TrainFlags,
+    #[command(flatten)]
+    device: DeviceFlags,
     /// Folder of the new run [default: runs/, named after the time]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Go on with a run that was stopped, with the settings it has
-    #[arg(long, value_name = "RUN", exclusive = true)]
+    /// Go on with a run that was stopped, with the settings it has; the device may be another
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["genotype", "WeightFlags", "Settings", "TrainFlags", "out", "print_config"])]
     resume: Option<PathBuf>,
     /// Print every setting as a file for --config, and do nothing else
     #[arg(long, conflicts_with = "weights")]
@@ -42,7 +45,7 @@ pub(crate) struct Arguments {
 /// fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(folder) = &arguments.resume {
-        return work::resume(folder);
+        return work::resume(folder, arguments.device.place()?);
     }
     let mut config = arguments.settings.train_config(&arguments.flags)?;
     if arguments.print_config {
@@ -54,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .as_deref()
         .map(genotypes::find)
         .transpose()?;
+    let place = arguments.device.place()?;
     let folder = work::new_folder(arguments.out.as_ref())?;
     config.data = config.data.resolved()?;
     let images = Images::new(config.data.clone());
@@ -62,7 +66,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let start = images.with_training(|training| arguments.start.start(training))?;
         start.set_size(&mut config.train);
         let (genotype, weights) = (start.genotype, start.tensors);
-        return work::run(|| Job::train_from(folder, config, genotype, weights, &images, command));
+        return work::run(|| {
+            Job::train_from(folder, config, genotype, weights, &images, command, place)
+        });
     };
-    work::run(|| Job::train(folder, config, genotype, &images, command))
+    work::run(|| Job::train(folder, config, genotype, &images, command, place))
 }

@@ -1,5 +1,6 @@
 //! `asap transfer`: trains the cell that a run found on other images.
 
+use crate::device::DeviceFlags;
 use crate::images::Images;
 use crate::settings::{Settings, TrainFlags};
 use crate::{genotypes, output, work};
@@ -21,11 +22,13 @@ pub(crate) struct Arguments {
     settings: Settings,
     #[command(flatten)]
     flags: TrainFlags,
+    #[command(flatten)]
+    device: DeviceFlags,
     /// Folder of the new run [default: runs/, named after the time]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Go on with a run that was stopped, with the settings it has
-    #[arg(long, value_name = "RUN", exclusive = true)]
+    /// Go on with a run that was stopped, with the settings it has; the device may be another
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["run", "Settings", "TrainFlags", "out", "print_config"])]
     resume: Option<PathBuf>,
     /// Print every setting as a file for --config, and do nothing else
     #[arg(long)]
@@ -38,7 +41,7 @@ pub(crate) struct Arguments {
 /// If the run has no results, a setting is out of its range, images cannot be read, or the new run fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(folder) = &arguments.resume {
-        return work::resume(folder);
+        return work::resume(folder, arguments.device.place()?);
     }
     let run = arguments.run.as_ref().context("expected a run")?;
     let source = RunFolder::new(run);
@@ -50,8 +53,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let genotype = genotypes::of_run(&source)?;
+    let place = arguments.device.place()?;
     let folder = work::new_folder(arguments.out.as_ref())?;
     config.data = config.data.resolved()?;
     let images = Images::new(config.data.clone());
-    work::run(|| Job::transfer(folder, config, genotype, &from, &images, work::command()))
+    let command = work::command();
+    work::run(|| Job::transfer(folder, config, genotype, &from, &images, command, place))
 }

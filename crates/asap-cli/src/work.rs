@@ -5,6 +5,7 @@ use crate::images::Images;
 use crate::{interrupt, output, results, run_names};
 use anyhow::Result;
 use asap_report::Report;
+use asap_space::Place;
 use asap_train::{Job, Outcome, RunFolder, Summary};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,7 +38,7 @@ pub(crate) fn command() -> Vec<String> {
 ///
 /// # Errors
 /// If there is no run, it is finished, or it fails.
-pub(crate) fn resume(folder: &Path) -> Result<ExitCode> {
+pub(crate) fn resume(folder: &Path, place: Place) -> Result<ExitCode> {
     let folder = RunFolder::new(folder);
     let images = Images::new(folder.read_config()?.data);
     // Killed after its last step and before its report: the report is all that is left to do.
@@ -46,7 +47,7 @@ pub(crate) fn resume(folder: &Path) -> Result<ExitCode> {
         results::print(&folder, &Summary::read(&folder.summary())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    run(|| Job::resume(folder, &images))
+    run(|| Job::resume(folder, &images, place))
 }
 
 /// Works on the job that `prepare` makes until it has its results or Ctrl-C is pressed.

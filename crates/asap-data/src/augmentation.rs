@@ -116,22 +116,24 @@ impl Augmentation {
 
 /// What happens to one image.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Placement {
+pub struct Placement {
     /// How far down in the image the window lies, in pixels.
-    pub(crate) down: isize,
+    pub down: isize,
     /// How far right in the image the window lies, in pixels.
-    pub(crate) right: isize,
+    pub right: isize,
     /// Whether the window is mirrored.
-    pub(crate) flip: bool,
+    pub flip: bool,
     /// What of the window, mirrored or not, becomes 0.
-    pub(crate) cutout: Option<Rectangle>,
+    pub cutout: Option<Rectangle>,
 }
 
 /// A part of an image.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rectangle {
-    pub(crate) rows: Range<usize>,
-    pub(crate) columns: Range<usize>,
+pub struct Rectangle {
+    /// From the top.
+    pub rows: Range<usize>,
+    /// From the left.
+    pub columns: Range<usize>,
 }
 
 impl Rectangle {

@@ -79,14 +79,14 @@ impl Batch {
 
 /// The batches of a set of images, epoch by epoch. A clone is cheap.
 #[derive(Clone)]
-pub struct Batches(Arc<Plan>);
+pub struct Batches(pub(crate) Arc<Plan>);
 
-struct Plan {
-    dataset: Arc<Dataset>,
+pub(crate) struct Plan {
+    pub(crate) dataset: Arc<Dataset>,
     indices: Arc<[u32]>,
     batch: usize,
-    pass: Pass,
-    developer: Developer,
+    pub(crate) pass: Pass,
+    pub(crate) developer: Developer,
     /// How many prepare a batch.
     threads: usize,
 }
@@ -175,7 +175,7 @@ impl Batches {
 
 impl Plan {
     /// The indices in the order in which `epoch` takes them.
-    fn order(&self, epoch: usize) -> Vec<u32> {
+    pub(crate) fn order(&self, epoch: usize) -> Vec<u32> {
         let mut order = self.indices.to_vec();
         if let Pass::Training { seed, .. } = self.pass {
             Random::new(seed, Purpose::Order, [epoch as u64, 0]).shuffle(&mut order);
@@ -183,25 +183,37 @@ impl Plan {
         order
     }
 
+    /// The images of batch `step` in this order of an epoch, each with its position in it.
+    pub(crate) fn chosen(
+        &self,
+        order: &[u32],
+        step: usize,
+    ) -> impl ExactSizeIterator<Item = (u64, u32)> {
+        let first = step * self.batch;
+        let chosen = &order[first..order.len().min(first + self.batch)];
+        let positions = first as u64;
+        chosen
+            .iter()
+            .enumerate()
+            .map(move |(at, &index)| (positions + at as u64, index))
+    }
+
     fn prepare(&self, order: &[u32], epoch: usize, step: usize) -> Result<Batch> {
         let (height, width) = (self.dataset.height(), self.dataset.width());
         let shape = [height, width, self.dataset.channels()];
         let image = shape.iter().product::<usize>();
-        let first = step * self.batch;
-        let chosen = &order[first..order.len().min(first + self.batch)];
-        let mut pixels = vec![0.0; chosen.len() * image];
-        let mut images: Vec<([u64; 2], u32, &mut [f32])> = (first as u64..)
-            .map(|position| [epoch as u64, position])
-            .zip(chosen)
+        let mut pixels = vec![0.0; self.chosen(order, step).len() * image];
+        let mut images: Vec<([u64; 2], u32, &mut [f32])> = self
+            .chosen(order, step)
             .zip(pixels.chunks_exact_mut(image))
-            .map(|((place, &index), pixels)| (place, index, pixels))
+            .map(|((position, index), pixels)| ([epoch as u64, position], index, pixels))
             .collect();
         parallel::try_each(&mut images, self.threads, |(place, index, pixels)| {
             self.prepare_image(*place, *index as usize, pixels)
         })?;
-        let labels = chosen
-            .iter()
-            .map(|&index| self.dataset.labels()[index as usize])
+        let labels = self
+            .chosen(order, step)
+            .map(|(_, index)| self.dataset.labels()[index as usize])
             .collect();
         Ok(Batch {
             pixels,

@@ -32,6 +32,7 @@ mod memory;
 mod normalisation;
 mod parallel;
 mod pictures;
+mod placed;
 mod random;
 mod resize;
 mod resized_crop;
@@ -65,7 +66,8 @@ pub use manifest::{Download, Manifest, ManifestFile};
 
 pub use split::{Split, SplitConfig, stratified_subset};
 
-pub use augmentation::Augmentation;
+pub use augmentation::{Augmentation, Placement, Rectangle};
 pub use batches::{Batch, BatchConfig, Batches, Pass, Prepared};
 pub use colour_jitter::ColourJitter;
 pub use normalisation::Normalisation;
+pub use placed::{PlacedBatches, PlacedImage};

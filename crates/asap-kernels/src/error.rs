@@ -73,6 +73,14 @@ pub enum Error {
         /// The level asked for.
         level: crate::Level,
     },
+    /// A device cannot do what is asked, or has failed.
+    #[error("{what}: {problem}")]
+    Device {
+        /// What was to be done, or where.
+        what: String,
+        /// What is in the way.
+        problem: String,
+    },
     /// From candle.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -2,6 +2,7 @@
 
 mod builder;
 mod depthwise;
+pub mod device;
 mod elementwise;
 mod error;
 mod layout;
@@ -13,6 +14,7 @@ mod pool;
 pub mod reference;
 mod regularisation;
 mod run;
+mod sgd;
 mod simd;
 mod table;
 mod team;
@@ -27,4 +29,5 @@ pub use operation::{
 pub use plan::{Parameter, Plan, Statistics};
 pub use regularisation::Regularisation;
 pub use run::{Engine, Outcome, Pass, Wanted};
+pub use sgd::gradient_norm;
 pub use table::Level;

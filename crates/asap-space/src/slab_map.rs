@@ -5,21 +5,20 @@ use std::collections::HashMap;
 use asap_kernels::{Plan, padded};
 
 /// Ranges of an old slab and their places in the new one; what is not named is gone.
-#[derive(Clone, Debug)]
-pub struct SlabMap {
+pub(crate) struct SlabMap {
     /// Old offset, new offset, length.
     moves: Vec<[usize; 3]>,
     len: usize,
 }
 
 impl SlabMap {
-    /// Replaces a slab laid out like the old weights by what survives of it.
-    pub fn remap(&self, slab: &mut Vec<f32>) {
+    /// What survives of a slab laid out like the old one.
+    pub(crate) fn remapped(&self, slab: &[f32]) -> Vec<f32> {
         let mut new = vec![0.0; self.len];
         for &[from, to, len] in &self.moves {
             new[to..to + len].copy_from_slice(&slab[from..from + len]);
         }
-        *slab = new;
+        new
     }
 
     /// Parameters that both plans have, by name.

@@ -116,7 +116,7 @@ fn a_network_has_as_many_values_as_were_counted() {
     let network = Network::new(config.clone(), topology.clone(), execution, 1).unwrap();
     let counted = parameter_count(&config, &topology).unwrap();
     let held: usize = network
-        .slab_tensors(network.weights())
+        .slab_tensors(&network.weights().unwrap())
         .iter()
         .map(|tensor| tensor.values.len())
         .sum();

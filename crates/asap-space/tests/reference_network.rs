@@ -271,7 +271,7 @@ fn an_auxiliary_head_is_absent_from_logits_and_from_a_loss_without_its_weight() 
     let mut without = case.ready();
     case.config.auxiliary = true;
     let mut with = case.ready();
-    let mut tensors = with.network.tensors();
+    let mut tensors = with.network.tensors().unwrap();
     tensors.retain(|tensor| !tensor.name.starts_with("auxiliary."));
     without.network.load_tensors(&tensors).unwrap();
     let none = Regularisation {
@@ -281,7 +281,9 @@ fn an_auxiliary_head_is_absent_from_logits_and_from_a_loss_without_its_weight() 
     assert_eq!(with.logits(), without.logits());
     assert_eq!(with.loss(none), without.loss(none));
     let gradients = |ready: &Ready| {
-        let mut tensors = ready.network.slab_tensors(ready.network.gradients());
+        let mut tensors = ready
+            .network
+            .slab_tensors(&ready.network.gradients().unwrap());
         tensors.retain(|tensor| !tensor.name.starts_with("auxiliary."));
         tensors
     };
@@ -292,9 +294,9 @@ fn an_auxiliary_head_is_absent_from_logits_and_from_a_loss_without_its_weight() 
 #[test]
 fn a_seed_draws_the_same_weights_with_and_without_an_auxiliary_head() {
     let mut case = case(4, 4, 32, published("ASAP"));
-    let without = case.network(Level::detect()).tensors();
+    let without = case.network(Level::detect()).tensors().unwrap();
     case.config.auxiliary = true;
-    let mut with = case.network(Level::detect()).tensors();
+    let mut with = case.network(Level::detect()).tensors().unwrap();
     with.retain(|tensor| !tensor.name.starts_with("auxiliary."));
     assert_eq!(with, without);
 }
@@ -318,9 +320,9 @@ fn a_pruned_network_keeps_its_auxiliary_head() {
     let mut network = start.ready().network;
     let mut topology = network.topology().clone();
     Random(1).prune(&mut topology);
-    let before = network.tensors();
+    let before = network.tensors().unwrap();
     network.prune(topology).unwrap();
-    let after = network.tensors();
+    let after = network.tensors().unwrap();
     let auxiliary = |t: &&NamedTensor| t.name.starts_with("auxiliary.");
     assert_eq!(after.iter().filter(auxiliary).count(), 12);
     for tensor in &after {
@@ -389,10 +391,10 @@ fn a_weight_step_finds_the_same_gradients() {
 #[test]
 fn an_op_weight_step_finds_the_same_gradients_and_leaves_statistics_alone() {
     let mut ready = case(5, 4, 9, Topology::full(&OpSet::darts7())).ready();
-    let before = ready.network.tensors();
+    let before = ready.network.tensors().unwrap();
     ready.step(Wanted::OpWeights);
     ready.assert_op_weight_gradients_agree();
-    for (before, after) in before.iter().zip(ready.network.tensors()) {
+    for (before, after) in before.iter().zip(ready.network.tensors().unwrap()) {
         assert_eq!(before.values, after.values, "{}", before.name);
     }
 }
@@ -404,11 +406,11 @@ fn a_step_repeated_on_three_threads_gives_the_same_bits() {
     let step = || {
         let mut ready = case.ready();
         ready.step(Wanted::Both);
-        let op_weight_gradients = ready.network.op_weight_gradients().clone();
+        let op_weight_gradients = ready.network.op_weight_gradients().unwrap();
         (
-            ready.network.gradients().to_vec(),
+            ready.network.gradients().unwrap().to_vec(),
             op_weight_gradients,
-            ready.network.tensors(),
+            ready.network.tensors().unwrap(),
         )
     };
     assert_eq!(step(), step());
@@ -418,21 +420,20 @@ fn a_step_repeated_on_three_threads_gives_the_same_bits() {
 fn a_network_pruned_step_by_step_keeps_what_survives_and_agrees() {
     let start = case(3, 4, 9, Topology::full(&OpSet::darts7()));
     let mut network = start.ready().network;
-    let mut momentum = network.weights().to_vec();
     for seed in 0..3 {
         let mut topology = network.topology().clone();
         Random(seed).prune(&mut topology);
-        let before = network.tensors();
-        let map = network.prune(topology).unwrap();
-        map.remap(&mut momentum);
-        for tensor in network.tensors() {
+        let before = network.tensors().unwrap();
+        let weights = network.weights().unwrap().to_vec();
+        network.set_velocity(weights).unwrap();
+        network.prune(topology).unwrap();
+        for tensor in network.tensors().unwrap() {
             assert!(before.contains(&tensor), "{} changed", tensor.name);
         }
-        assert_eq!(momentum, network.weights());
+        assert_eq!(network.velocity().unwrap(), network.weights().unwrap());
         let mut ready = Ready::new(network, start.images, start.draw);
         ready.assert_agrees();
         network = ready.network;
-        momentum = network.weights().to_vec();
     }
 }
 
@@ -441,8 +442,8 @@ fn a_network_derived_from_a_supernet_agrees_with_its_tensors() {
     let start = case(4, 3, 9, Topology::full(&OpSet::darts7()));
     let supernet = start.ready().network;
     let derived = supernet.derive(&published("ASAP")).unwrap();
-    let inherited = supernet.tensors();
-    for tensor in derived.tensors() {
+    let inherited = supernet.tensors().unwrap();
+    for tensor in derived.tensors().unwrap() {
         assert!(inherited.contains(&tensor), "{} changed", tensor.name);
     }
     Ready::new(derived, start.images, start.draw).assert_agrees();

@@ -22,12 +22,12 @@ pub(crate) struct Averaged {
 
 impl Averaged {
     /// An average that begins with what `network` is now.
-    pub(crate) fn new(decay: f64, network: &Network) -> Self {
-        Self {
+    pub(crate) fn new(decay: f64, network: &Network) -> Result<Self> {
+        Ok(Self {
             decay,
-            weights: network.weights().to_vec(),
-            statistics: network.statistics().to_vec(),
-        }
+            weights: network.weights()?.into_owned(),
+            statistics: network.statistics()?.into_owned(),
+        })
     }
 
     /// An average that goes on with the tensors of a checkpoint; `network` stays as it is.
@@ -36,41 +36,44 @@ impl Averaged {
         network: &mut Network,
         tensors: &[NamedTensor],
     ) -> Result<Self> {
-        let now = network.tensors();
+        let now = network.tensors()?;
         network.load_tensors(tensors)?;
-        let averaged = Self::new(decay, network);
+        let averaged = Self::new(decay, network)?;
         network.load_tensors(&now)?;
         Ok(averaged)
     }
 
-    /// Moves the average towards `network`, which has done `steps` weight steps.
-    pub(crate) fn follow(&mut self, network: &Network, steps: usize) {
+    /// Moves the average towards `network`, which has done `steps` weight steps. A network on a device is read for it.
+    pub(crate) fn follow(&mut self, network: &Network, steps: usize) -> Result<()> {
         let share = (1.0 - decay_after(self.decay, steps)) as f32;
-        let weights = self.weights.iter_mut().zip(network.weights());
-        let statistics = self.statistics.iter_mut().zip(network.statistics());
+        let (weights, statistics) = (network.weights()?, network.statistics()?);
+        let weights = self.weights.iter_mut().zip(weights.iter());
+        let statistics = self.statistics.iter_mut().zip(statistics.iter());
         for (average, value) in weights.chain(statistics) {
             *average += share * (value - *average);
         }
+        Ok(())
     }
 
     /// What `look` says about `network` with the average in the place of its own weights, which it gets back.
     pub(crate) fn in_place_of<T>(
         &mut self,
         network: &mut Network,
-        look: impl FnOnce(&mut Network) -> T,
-    ) -> T {
-        self.exchange(network);
+        look: impl FnOnce(&mut Network) -> Result<T>,
+    ) -> Result<T> {
+        self.exchange(network)?;
         let answer = look(network);
-        self.exchange(network);
+        self.exchange(network)?;
         answer
     }
 
     /// Puts the average in the place of the network's own weights, or back.
-    pub(crate) fn exchange(&mut self, network: &mut Network) {
-        network.weights_mut().swap_with_slice(&mut self.weights);
-        network
-            .statistics_mut()
-            .swap_with_slice(&mut self.statistics);
+    pub(crate) fn exchange(&mut self, network: &mut Network) -> Result<()> {
+        let weights = network.weights()?.into_owned();
+        let statistics = network.statistics()?.into_owned();
+        network.set_weights(std::mem::replace(&mut self.weights, weights))?;
+        network.set_statistics(std::mem::replace(&mut self.statistics, statistics))?;
+        Ok(())
     }
 }
 
@@ -111,13 +114,15 @@ mod tests {
     #[test]
     fn the_average_has_the_values_computed_by_hand() {
         let mut network = network();
-        network.weights_mut().fill(0.0);
-        network.statistics_mut().fill(1.0);
-        let mut averaged = Averaged::new(0.5, &network);
+        let [weights, statistics] =
+            [network.weights(), network.statistics()].map(|slab| slab.unwrap().len());
+        network.set_weights(vec![0.0; weights]).unwrap();
+        network.set_statistics(vec![1.0; statistics]).unwrap();
+        let mut averaged = Averaged::new(0.5, &network).unwrap();
         let mut expected: f64 = 0.0;
         for (steps, decay) in [(1, 2.0 / 11.0), (2, 0.25), (3, 4.0 / 13.0), (20, 0.5)] {
-            network.weights_mut().fill(steps as f32);
-            averaged.follow(&network, steps);
+            network.set_weights(vec![steps as f32; weights]).unwrap();
+            averaged.follow(&network, steps).unwrap();
             expected = decay * expected + (1.0 - decay) * steps as f64;
         }
         assert!(
@@ -132,14 +137,15 @@ mod tests {
     #[test]
     fn the_network_gets_its_own_weights_back() {
         let mut network = network();
-        let own = network.tensors();
-        let mut averaged = Averaged::new(0.9, &network);
+        let own = network.tensors().unwrap();
+        let mut averaged = Averaged::new(0.9, &network).unwrap();
         averaged.weights.fill(0.25);
         let tensors = averaged.in_place_of(&mut network, |network| {
-            assert!(network.weights().iter().all(|&weight| weight == 0.25));
-            network.tensors()
+            assert!(network.weights()?.iter().all(|&weight| weight == 0.25));
+            Ok(network.tensors()?)
         });
-        assert_eq!(network.tensors(), own);
+        let tensors = tensors.unwrap();
+        assert_eq!(network.tensors().unwrap(), own);
         // Padding of channels has no tensor and comes back as 0.
         let restored = Averaged::restored(0.9, &mut network, &tensors).unwrap();
         assert_eq!(restored.statistics, averaged.statistics);
@@ -152,6 +158,6 @@ mod tests {
                 .map(|t| t.values.len())
                 .sum::<usize>()
         );
-        assert_eq!(network.tensors(), own);
+        assert_eq!(network.tensors().unwrap(), own);
     }
 }

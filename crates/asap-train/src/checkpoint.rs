@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use asap_space::NamedTensor;
 use serde::{Deserialize, Serialize};
 
+use crate::computed_on::ComputedOn;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
@@ -60,6 +61,9 @@ impl PhaseState {
 pub(crate) struct Records {
     /// The command line that started it.
     pub(crate) command: Vec<String>,
+    /// What computed it, in this order.
+    #[serde(default)]
+    pub(crate) computed_on: Vec<ComputedOn>,
     /// Bytes of `metrics.jsonl` that belong to the state.
     pub(crate) metrics_bytes: u64,
     /// Seconds of searching so far.

@@ -43,9 +43,7 @@ impl Conclusion<'_> {
         let test = trained
             .network
             .evaluate(Arc::clone(&images), Views::Plain)?;
-        let test_ema = trained
-            .with_averaged(|network| network.evaluate(images, Views::Plain))
-            .transpose()?;
+        let test_ema = trained.with_averaged(|network| network.evaluate(images, Views::Plain))?;
         let (network, search) = (&trained.network.network, trained.search);
         Ok(Summary {
             task: config.task,
@@ -66,6 +64,7 @@ impl Conclusion<'_> {
                 .map(mib),
             test,
             test_ema,
+            computed_on: records.computed_on,
             threads: config.threads,
             simd: asap_space::simd().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

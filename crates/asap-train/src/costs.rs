@@ -95,7 +95,12 @@ mod tests {
         let execution = Execution { batch: 8, threads };
         let costs = Costs::of(&config, &topology, execution).unwrap();
         let network = Network::new(config, topology, execution, 0).unwrap();
-        let values: usize = network.tensors().iter().map(|t| t.values.len()).sum();
+        let values: usize = network
+            .tensors()
+            .unwrap()
+            .iter()
+            .map(|t| t.values.len())
+            .sum();
         assert_eq!(costs.disk_f32_bytes, 4 * values as u64);
         assert_eq!(costs.disk_f16_bytes, 2 * values as u64);
         assert!(values > costs.parameters);

@@ -65,6 +65,7 @@ impl<'a> Driver<'a> {
             phase,
             epochs,
             steps,
+            images_on_device: work.images_on_device(),
             done,
         });
         if done == 0 {
@@ -79,7 +80,9 @@ impl<'a> Driver<'a> {
                 .map_err(|error| self.with_checkpoint(error))?;
             progress.event(&Event::Step(&report));
             if work.epoch_is_over() {
-                let metrics = work.end_epoch()?;
+                let metrics = work
+                    .end_epoch()
+                    .map_err(|error| self.with_checkpoint(error))?;
                 self.metrics.append(&metrics)?;
                 self.save(work, *progress)?;
                 progress.event(&Event::EpochEnded(&metrics));
@@ -107,12 +110,13 @@ impl<'a> Driver<'a> {
 
     /// Writes everything down as it is between two steps.
     fn save(&mut self, work: &mut dyn Work, progress: &mut dyn Progress) -> Result<PathBuf> {
+        work.settle().map_err(|error| self.with_checkpoint(error))?;
         work.write_files(self.folder)?;
         let records = self.records(work.plan().phase).clone();
         let checkpoint = Checkpoint {
             records,
             phase: work.state(),
-            tensors: work.tensors(),
+            tensors: work.tensors()?,
         };
         let path = checkpoint.save(self.folder, self.config)?;
         self.last_checkpoint = Some(path.clone());

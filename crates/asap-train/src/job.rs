@@ -6,16 +6,17 @@ use std::sync::atomic::AtomicBool;
 
 use asap_data::Part;
 use asap_genotype::Genotype;
-use asap_space::NamedTensor;
+use asap_space::{NamedTensor, Place};
 
 use crate::atomic::{remove_unfinished, write_atomically};
 use crate::checkpoint::{Checkpoint, PhaseState, Records};
+use crate::computed_on::ComputedOn;
 use crate::conclusion::Conclusion;
 use crate::config::{RunConfig, Task};
 use crate::driver::{Audience, Driver};
 use crate::error::{Error, Result};
 use crate::plan::require_memory;
-use crate::progress::{Phase, Progress};
+use crate::progress::{Event, Phase, Progress};
 use crate::run_data::{ImageSource, RunData};
 use crate::run_folder::{Lock, RunFolder};
 use crate::search::Search;
@@ -44,6 +45,7 @@ pub struct Job<'a> {
     data: RunData,
     begin: Begin,
     records: Records,
+    place: Place,
     last_checkpoint: Option<PathBuf>,
     _lock: Lock,
 }
@@ -59,7 +61,7 @@ enum Begin {
 
 impl<'a> Job<'a> {
     /// A new run that searches a genotype, trains its network and tests it. `command` is the command
-    /// line to repeat it with.
+    /// line to repeat it with, `place` where networks run.
     ///
     /// Images are read before anything is written: where they are missing, no folder is left.
     ///
@@ -71,6 +73,7 @@ impl<'a> Job<'a> {
         config: RunConfig,
         source: &'a dyn ImageSource,
         command: Vec<String>,
+        place: Place,
     ) -> Result<Self> {
         Self::new(
             folder,
@@ -80,8 +83,8 @@ impl<'a> Job<'a> {
             },
             source,
             command,
-            Begin::Search,
-            None,
+            place,
+            (Begin::Search, None),
         )
     }
 
@@ -95,13 +98,14 @@ impl<'a> Job<'a> {
         genotype: Genotype,
         source: &'a dyn ImageSource,
         command: Vec<String>,
+        place: Place,
     ) -> Result<Self> {
         let config = RunConfig {
             task: Task::Train,
             ..config
         };
         let begin = Begin::Train(genotype, None);
-        Self::new(folder, config, source, command, begin, None)
+        Self::new(folder, config, source, command, place, (begin, None))
     }
 
     /// A new run that trains the cell of another, `from`, on other images, and tests it.
@@ -115,13 +119,14 @@ impl<'a> Job<'a> {
         from: &TransferSource,
         source: &'a dyn ImageSource,
         command: Vec<String>,
+        place: Place,
     ) -> Result<Self> {
         let config = RunConfig {
             task: Task::Train,
             ..config
         };
         let begin = Begin::Train(genotype, None);
-        Self::new(folder, config, source, command, begin, Some(from))
+        Self::new(folder, config, source, command, place, (begin, Some(from)))
     }
 
     /// As [`Job::train`], from these weights and running statistics.
@@ -135,13 +140,14 @@ impl<'a> Job<'a> {
         weights: Vec<NamedTensor>,
         source: &'a dyn ImageSource,
         command: Vec<String>,
+        place: Place,
     ) -> Result<Self> {
         let config = RunConfig {
             task: Task::Train,
             ..config
         };
         let begin = Begin::Train(genotype, Some(weights));
-        Self::new(folder, config, source, command, begin, None)
+        Self::new(folder, config, source, command, place, (begin, None))
     }
 
     fn new(
@@ -149,12 +155,12 @@ impl<'a> Job<'a> {
         config: RunConfig,
         source: &'a dyn ImageSource,
         command: Vec<String>,
-        begin: Begin,
-        from: Option<&TransferSource>,
+        place: Place,
+        (begin, from): (Begin, Option<&TransferSource>),
     ) -> Result<Self> {
         config.check("configuration")?;
         let data = RunData::new(&config, source.load(Part::Train)?)?;
-        require_memory(&config, data.shape)?;
+        require_memory(&place, &config, data.shape)?;
         let lock = folder.create()?;
         if let Begin::Train(genotype, weights) = &begin {
             write_atomically(&folder.genotype(), genotype.to_json().as_bytes())?;
@@ -173,6 +179,7 @@ impl<'a> Job<'a> {
         write_atomically(&folder.config(), config.to_toml()?.as_bytes())?;
         let records = Records {
             command,
+            computed_on: vec![ComputedOn::of(&place)],
             ..Records::default()
         };
         let last_checkpoint = None;
@@ -183,17 +190,18 @@ impl<'a> Job<'a> {
             data,
             begin,
             records,
+            place,
             last_checkpoint,
             _lock: lock,
         })
     }
 
-    /// The run in `folder`, from where its newest checkpoint was made.
+    /// The run in `folder`, from where its newest checkpoint was made. It may go on in another place.
     ///
     /// # Errors
     /// There is no run, it is finished, another process works on it, its checkpoint belongs to another
     /// configuration, or images cannot be read.
-    pub fn resume(folder: RunFolder, source: &'a dyn ImageSource) -> Result<Self> {
+    pub fn resume(folder: RunFolder, source: &'a dyn ImageSource, place: Place) -> Result<Self> {
         let config = folder.read_config()?;
         let lock = folder.lock()?;
         if folder.summary().is_file() {
@@ -203,7 +211,7 @@ impl<'a> Job<'a> {
         }
         remove_unfinished(folder.path());
         remove_unfinished(&folder.checkpoints());
-        let (begin, records, last_checkpoint) = match Checkpoint::newest(&folder, &config)? {
+        let (begin, mut records, last_checkpoint) = match Checkpoint::newest(&folder, &config)? {
             Some((path, checkpoint)) => {
                 let records = checkpoint.records.clone();
                 (Begin::Checkpoint(Box::new(checkpoint)), records, Some(path))
@@ -211,8 +219,12 @@ impl<'a> Job<'a> {
             // Killed before the first checkpoint: nothing was done yet.
             None => (Self::beginning(&folder, &config)?, Records::default(), None),
         };
+        let here = ComputedOn::of(&place);
+        if records.computed_on.last() != Some(&here) {
+            records.computed_on.push(here);
+        }
         let data = RunData::new(&config, source.load(Part::Train)?)?;
-        require_memory(&config, data.shape)?;
+        require_memory(&place, &config, data.shape)?;
         Ok(Self {
             folder,
             config,
@@ -220,6 +232,7 @@ impl<'a> Job<'a> {
             data,
             begin,
             records,
+            place,
             last_checkpoint,
             _lock: lock,
         })
@@ -270,12 +283,15 @@ impl<'a> Job<'a> {
             data,
             begin,
             records,
+            place,
             last_checkpoint,
             _lock,
         } = self;
+        let computed_on = records.computed_on.clone();
         let mut driver = Driver::new(&folder, &config, records, last_checkpoint)?;
+        progress.event(&Event::Computing(&computed_on));
         let mut audience = Audience { progress, stop };
-        let mut train = match Begun::new(begin, &config, &data)? {
+        let mut train = match Begun::new(begin, &place, &config, &data)? {
             Begun::Train(train) => train,
             Begun::Search(mut search) => {
                 if let Some(checkpoint) = driver.drive(&mut search, &mut audience)? {
@@ -285,7 +301,7 @@ impl<'a> Job<'a> {
                 found.write_files(&folder)?;
                 // All time up to here is the search's.
                 driver.records(Phase::Search);
-                Train::start(&config, &data, found.genotype, Some(found.result))?
+                Train::start(&place, &config, &data, found.genotype, Some(found.result))?
             }
         };
         if let Some(checkpoint) = driver.drive(&mut train, &mut audience)? {
@@ -312,23 +328,23 @@ enum Begun {
 }
 
 impl Begun {
-    fn new(begin: Begin, config: &RunConfig, data: &RunData) -> Result<Self> {
+    fn new(begin: Begin, place: &Place, config: &RunConfig, data: &RunData) -> Result<Self> {
         let Checkpoint { phase, tensors, .. } = match begin {
-            Begin::Search => return Search::start(config, data).map(Self::Search),
+            Begin::Search => return Search::start(place, config, data).map(Self::Search),
             Begin::Train(genotype, None) => {
-                return Train::start(config, data, genotype, None).map(Self::Train);
+                return Train::start(place, config, data, genotype, None).map(Self::Train);
             }
             Begin::Train(genotype, Some(weights)) => {
-                return Train::start_from(config, data, genotype, &weights).map(Self::Train);
+                return Train::start_from(place, config, data, genotype, &weights).map(Self::Train);
             }
             Begin::Checkpoint(checkpoint) => *checkpoint,
         };
         match phase {
             PhaseState::Search(state) => {
-                Search::resume(config, data, state, &tensors).map(Self::Search)
+                Search::resume(place, config, data, state, &tensors).map(Self::Search)
             }
             PhaseState::Train(state) => {
-                Train::resume(config, data, state, &tensors).map(Self::Train)
+                Train::resume(place, config, data, state, &tensors).map(Self::Train)
             }
         }
     }

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use asap_genotype::OpWeights;
-use asap_space::{Images, Network, Regularisation, Wanted};
+use asap_space::{Finished, Network, Regularisation, StepOutcome, Wanted};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Position, Tensors};
 use crate::error::{Error, Result};
-use crate::image_stream::ImageStream;
+use crate::image_stream::{ImageBatch, ImageStream};
 use crate::progress::Phase;
 use crate::schedule::Schedule;
-use crate::sgd::{Sgd, SgdConfig, gradient_norm};
+use crate::sgd::SgdConfig;
 use crate::step_seconds::{EpochSums, Pace, StepSeconds};
 
 /// How far a phase goes, and the learning rate on the way.
@@ -49,10 +49,24 @@ pub(crate) struct Learner {
     pub(crate) network: Network,
     pub(crate) plan: Plan,
     pub(crate) state: LearnerState,
-    sgd: Sgd,
+    sgd: SgdConfig,
     images: ImageStream,
     pace: Pace,
+    /// Weight steps that nobody has looked at yet, oldest first; on the processor none between two steps.
+    pending: Vec<Begun>,
+    last: Option<WeightStep>,
 }
+
+/// A weight step that was begun.
+struct Begun {
+    at: Position,
+    images: usize,
+    learning_rate: f64,
+    start: Instant,
+}
+
+/// The most weight steps that a device goes on alone: a loss that is no number stops a run soon enough.
+const MOST_PENDING: usize = 32;
 
 /// What one weight step saw.
 #[derive(Clone, Copy, Debug)]
@@ -66,44 +80,39 @@ pub(crate) struct WeightStep {
 impl Learner {
     /// A learner at the start of `plan`.
     pub(crate) fn new(network: Network, plan: Plan, sgd: SgdConfig, images: ImageStream) -> Self {
-        let sgd = Sgd::new(sgd, network.weights().len());
-        let (state, pace) = (LearnerState::default(), Pace::default());
         Self {
             network,
             plan,
-            state,
+            state: LearnerState::default(),
             sgd,
             images,
-            pace,
+            pace: Pace::default(),
+            pending: Vec::new(),
+            last: None,
         }
     }
 
     /// Puts the learner where a checkpoint was; its image stream is there already.
-    pub(crate) fn restore(
-        &mut self,
-        state: LearnerState,
-        tensors: &Tensors,
-        sgd: SgdConfig,
-    ) -> Result<()> {
+    pub(crate) fn restore(&mut self, state: LearnerState, tensors: &Tensors) -> Result<()> {
         self.network.load_tensors(&tensors.network)?;
         let velocity = self.network.slab_from_tensors(&tensors.velocity)?;
-        self.sgd = Sgd::with_velocity(sgd, velocity);
+        self.network.set_velocity(velocity)?;
         self.state = state;
         Ok(())
     }
 
     /// Everything of it that is a tensor.
-    pub(crate) fn tensors(&self) -> Tensors {
-        Tensors {
-            network: self.network.tensors(),
-            velocity: self.network.slab_tensors(self.sgd.velocity()),
+    pub(crate) fn tensors(&self) -> Result<Tensors> {
+        Ok(Tensors {
+            network: self.network.tensors()?,
+            velocity: self.network.slab_tensors(&self.network.velocity()?),
             average: Vec::new(),
-        }
+        })
     }
 
-    /// The velocity, to follow the weights when the network is pruned.
-    pub(crate) fn velocity_mut(&mut self) -> &mut Vec<f32> {
-        self.sgd.velocity_mut()
+    /// Whether its images lie on the device.
+    pub(crate) fn images_on_device(&self) -> bool {
+        self.images.is_on_device()
     }
 
     /// Learning rate of the step that comes next.
@@ -113,40 +122,81 @@ impl Learner {
             .at(self.steps_done(), self.plan.all_steps())
     }
 
-    /// Trains the weights on the next batch.
+    /// Trains the weights on the next batch. A device may still be at it when this returns; then what comes back is what the
+    /// last step saw that was looked at.
     pub(crate) fn weight_step(
         &mut self,
         op_weights: &OpWeights,
         regularisation: Regularisation,
     ) -> Result<WeightStep> {
         let batch = self.images.next()?;
-        let start = Instant::now();
-        let images = Images {
-            pixels: &batch.pixels,
-            labels: &batch.labels,
+        let begun = Begun {
+            at: self.state.at,
+            images: batch.len(),
+            learning_rate: self.learning_rate(),
+            start: Instant::now(),
         };
-        let outcome =
-            self.network
-                .step_with(images, op_weights, Wanted::Weights, regularisation)?;
-        let learning_rate = self.learning_rate();
+        let wanted = Wanted::Weights;
+        self.network
+            .start_step(batch.images(), op_weights, wanted, regularisation)?;
         // Nothing moves on what is no number, so that every checkpoint can be gone on with.
-        self.require_finite("the loss of the weights", outcome.loss)?;
-        let norm = gradient_norm(self.network.gradients());
-        self.require_finite("the gradient of the weights", norm)?;
-        let (weights, gradients) = self.network.weights_and_gradients();
-        self.sgd.step(weights, gradients, norm, learning_rate);
-        let seconds = start.elapsed().as_secs_f64();
+        self.network
+            .descend(self.sgd.descent(begun.learning_rate))?;
+        self.pending.push(begun);
         self.state.at.step += 1;
-        self.state
-            .sums
-            .add_weight_step(batch.labels.len(), outcome, seconds);
-        self.state.step_seconds.add(seconds);
-        Ok(WeightStep {
-            loss: outcome.loss,
-            accuracy: outcome.correct as f64 / batch.labels.len() as f64,
-            images: batch.labels.len(),
-            seconds,
-        })
+        match self.last {
+            Some(last) if self.network.device().is_some() && self.pending.len() < MOST_PENDING => {
+                Ok(last)
+            }
+            _ => {
+                self.settle()?;
+                Ok(self.last.expect("a step was begun"))
+            }
+        }
+    }
+
+    /// Waits for the steps under way and looks at what they saw. Steps that a device did one after the other take the same
+    /// share of the time.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        let Some(first) = self.pending.first() else {
+            return Ok(());
+        };
+        let start = first.start;
+        let finished = self.network.outcomes()?;
+        let seconds = start.elapsed().as_secs_f64() / self.pending.len() as f64;
+        for (begun, finished) in std::mem::take(&mut self.pending).iter().zip(finished) {
+            let Finished {
+                outcome,
+                gradient_norm,
+            } = finished;
+            self.require_finite_at(begun, "the loss of the weights", outcome.loss)?;
+            let norm = gradient_norm.unwrap_or(f64::NAN);
+            self.require_finite_at(begun, "the gradient of the weights", norm)?;
+            self.state
+                .sums
+                .add_weight_step(begun.images, outcome, seconds);
+            self.state.step_seconds.add(seconds);
+            self.last = Some(WeightStep {
+                loss: outcome.loss,
+                accuracy: outcome.correct as f64 / begun.images as f64,
+                images: begun.images,
+                seconds,
+            });
+        }
+        Ok(())
+    }
+
+    /// Gradients of the op weights over a batch; no weight step is under way.
+    pub(crate) fn alpha_step(
+        &mut self,
+        batch: &ImageBatch,
+        op_weights: &OpWeights,
+    ) -> Result<StepOutcome> {
+        let (wanted, regularisation) = (Wanted::OpWeights, Regularisation::default());
+        self.network
+            .start_step(batch.images(), op_weights, wanted, regularisation)?;
+        let finished = self.network.outcomes()?;
+        Ok(finished.last().expect("a step was started").outcome)
     }
 
     /// Weight steps done.
@@ -162,6 +212,20 @@ impl Learner {
 
     /// An error that says where the run is, unless `value` is a number.
     pub(crate) fn require_finite(&self, what: &'static str, value: f64) -> Result<()> {
+        self.require(what, value, self.state.at, self.learning_rate())
+    }
+
+    fn require_finite_at(&self, begun: &Begun, what: &'static str, value: f64) -> Result<()> {
+        self.require(what, value, begun.at, begun.learning_rate)
+    }
+
+    fn require(
+        &self,
+        what: &'static str,
+        value: f64,
+        at: Position,
+        learning_rate: f64,
+    ) -> Result<()> {
         if value.is_finite() {
             return Ok(());
         }
@@ -169,9 +233,9 @@ impl Learner {
             what,
             value,
             phase: self.plan.phase.name(),
-            epoch: self.state.at.epoch + 1,
-            step: self.state.at.step + 1,
-            learning_rate: self.learning_rate(),
+            epoch: at.epoch + 1,
+            step: at.step + 1,
+            learning_rate,
             checkpoint: None,
         })
     }

@@ -5,6 +5,7 @@ mod atomic;
 mod averaged;
 mod budget;
 mod checkpoint;
+mod computed_on;
 mod conclusion;
 mod config;
 mod config_check;
@@ -55,6 +56,7 @@ pub use progress::{Event, Phase, Progress, StepReport};
 pub use run_data::ImageSource;
 
 pub use atomic::write_atomically;
+pub use computed_on::ComputedOn;
 pub use costs::Costs;
 pub use metrics::{CellOpWeights, EpochMetrics, read_metrics};
 pub use run_folder::RunFolder;
@@ -72,6 +74,6 @@ pub use plan::{PlannedPhase, RunPlan, plan};
 
 pub use adam::{Adam, AdamConfig};
 pub use schedule::{Cosine, Curve, Schedule};
-pub use sgd::{Sgd, SgdConfig, gradient_norm};
+pub use sgd::SgdConfig;
 
 pub use error::{Error, Result};

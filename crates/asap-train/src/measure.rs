@@ -6,7 +6,7 @@ use asap_genotype::{
     CellGenotype, CellKind, Genotype, INPUT_NODES, INTERMEDIATE_NODES, OpSet, OpWeights, Operation,
     Topology,
 };
-use asap_space::{Images, Network, Wanted};
+use asap_space::{Images, Network, Place, Wanted};
 
 use crate::config::RunConfig;
 use crate::error::Result;
@@ -47,20 +47,20 @@ pub struct Measured {
 ///
 /// # Errors
 /// The network does not fit the images.
-pub fn measure(config: &RunConfig, shape: ImageShape) -> Result<Measured> {
-    require_memory(config, shape)?;
+pub fn measure(place: &Place, config: &RunConfig, shape: ImageShape) -> Result<Measured> {
+    require_memory(place, config, shape)?;
     let full = Topology::full(&config.search.operations);
     let decided = Topology::from_genotype(&sample_genotype(&config.search.operations)?);
     let seed = seed_of(config.seed, Stream::Measuring);
     let (network, execution) = (shape.search_network(config), config.search_execution());
-    let mut supernet = Network::new(network, full, execution, seed)?;
+    let mut supernet = Network::on(place, network, full, execution, seed)?;
     let batch = MadeUp::new(shape, config.search.batch);
     let full = search_seconds(&mut supernet, &batch)?;
     supernet.prune(decided.clone())?;
     let decided_seconds = search_seconds(&mut supernet, &batch)?;
     drop(supernet);
     let (network, execution) = (shape.train_network(config), config.train_execution());
-    let mut network = Network::new(network, decided, execution, seed)?;
+    let mut network = Network::on(place, network, decided, execution, seed)?;
     let batch = MadeUp::new(shape, config.train.batch);
     Ok(Measured {
         full,

@@ -3,7 +3,7 @@
 use asap_anneal::{ASSUMED_SIGNAL, Forecast, Granularity, forecast};
 use asap_data::Dataset;
 use asap_genotype::Topology;
-use asap_space::{Execution, NetworkConfig, training_memory};
+use asap_space::{Execution, NetworkConfig, Place, training_memory};
 
 use crate::config::{RunConfig, Task};
 use crate::costs::Costs;
@@ -202,7 +202,12 @@ fn needs(
 }
 
 /// Refuses a run that needs more memory than the machine has left.
-pub(crate) fn require_memory(config: &RunConfig, shape: ImageShape) -> Result<()> {
+///
+/// A device says itself what it has no room for.
+pub(crate) fn require_memory(place: &Place, config: &RunConfig, shape: ImageShape) -> Result<()> {
+    if place.is_device() {
+        return Ok(());
+    }
     let Some(available) = available_bytes() else {
         return Ok(());
     };

@@ -7,6 +7,7 @@ use std::path::Path;
 use asap_anneal::LedgerLine;
 use serde::{Deserialize, Serialize};
 
+use crate::computed_on::ComputedOn;
 use crate::metrics::EpochMetrics;
 
 /// The two long parts of a run.
@@ -62,6 +63,8 @@ pub struct StepReport {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// What computed the run so far and, at last, computes it now.
+    Computing(&'a [ComputedOn]),
     /// A phase starts, or goes on from a checkpoint.
     PhaseStarted {
         /// Search or training.
@@ -70,6 +73,8 @@ pub enum Event<'a> {
         epochs: usize,
         /// Steps of one epoch.
         steps: usize,
+        /// Whether the images that are trained on lie on the device that computes, and are varied there.
+        images_on_device: bool,
         /// Steps that were done before, by the process that wrote the checkpoint.
         done: usize,
     },

@@ -7,10 +7,13 @@ use asap_data::{
     stratified_subset,
 };
 
+use asap_space::Network;
+
 use crate::config::{AugmentationConfig, RunConfig};
 use crate::error::Result;
 use crate::evaluate::EvaluationImages;
 use crate::image_shape::ImageShape;
+use crate::image_stream::ImageStream;
 use crate::learner::Plan;
 use crate::progress::Phase;
 use crate::seed::{Stream, seed_of};
@@ -128,14 +131,19 @@ impl RunData {
         }
     }
 
-    /// What trains the weights of the supernet.
-    pub(crate) fn weight_batches(&self, config: &RunConfig) -> Result<Batches> {
-        self.search_batches(&self.weights, config, Stream::SearchWeights)
-    }
-
-    /// What trains the alphas.
-    pub(crate) fn alpha_batches(&self, config: &RunConfig) -> Result<Batches> {
-        self.search_batches(&self.alphas, config, Stream::SearchAlphas)
+    /// What trains the weights of the supernet and what trains the alphas, after so many steps of either.
+    pub(crate) fn search_images(
+        &self,
+        config: &RunConfig,
+        network: &mut Network,
+        weight_steps: usize,
+        alpha_steps: usize,
+    ) -> Result<(ImageStream, ImageStream)> {
+        let weights = self.search_batches(&self.weights, config, Stream::SearchWeights)?;
+        let weights = ImageStream::new(network, weights, weight_steps, None)?;
+        let alphas = self.search_batches(&self.alphas, config, Stream::SearchAlphas)?;
+        let alphas = ImageStream::new(network, alphas, alpha_steps, Some(&weights))?;
+        Ok((weights, alphas))
     }
 
     fn search_batches(
@@ -153,15 +161,17 @@ impl RunData {
         )
     }
 
-    /// What trains the found network.
-    pub(crate) fn train_batches(&self, config: &RunConfig) -> Result<Batches> {
+    /// What trains the found network, after so many steps.
+    pub(crate) fn train_images(
+        &self,
+        config: &RunConfig,
+        network: &mut Network,
+        steps: usize,
+    ) -> Result<ImageStream> {
         let seed = seed_of(config.seed, Stream::Training);
-        self.batches(
-            &self.training,
-            config.train.batch,
-            config.train.augmentation,
-            seed,
-        )
+        let train = &config.train;
+        let batches = self.batches(&self.training, train.batch, train.augmentation, seed)?;
+        ImageStream::new(network, batches, steps, None)
     }
 
     fn batches(

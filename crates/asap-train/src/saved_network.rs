@@ -77,7 +77,8 @@ impl SavedNetwork {
             stem: description.stem,
             auxiliary: description.auxiliary,
         };
-        let mut network = Network::new(config, Topology::from_genotype(&genotype), execution, 0)?;
+        let topology = Topology::from_genotype(&genotype);
+        let mut network = Network::new(config, topology, execution, 0)?;
         network.load_tensors(&tensors)?;
         let Description {
             classes,
@@ -112,7 +113,7 @@ impl SavedNetwork {
             normalisation: self.normalisation.clone(),
             genotype: self.genotype.to_json(),
         };
-        tensor_file::write(path, &description, &self.network.tensors())
+        tensor_file::write(path, &description, &self.network.tensors()?)
     }
 
     /// How well it classifies all images of `dataset`, each shown as `views` says.

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use asap_anneal::{Annealer, AnnealerState, Decisions, LedgerLine, Moment};
 use asap_genotype::Genotype;
-use asap_space::{Images, Network, Regularisation, Wanted};
+use asap_space::{Network, Place, Regularisation};
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
@@ -85,18 +85,19 @@ fn write_search_files(
 
 impl Search {
     /// A search at its beginning.
-    pub(crate) fn start(config: &RunConfig, data: &RunData) -> Result<Self> {
+    pub(crate) fn start(place: &Place, config: &RunConfig, data: &RunData) -> Result<Self> {
         let annealer = Annealer::new(
             config.anneal.clone(),
             &config.search.operations,
             seed_of(config.seed, Stream::Alphas),
         )?;
         let adam = Adam::new(config.search.adam, annealer.parameters().len());
-        Self::with(config, data, annealer, adam, 0, 0)
+        Self::with(place, config, data, annealer, adam, (0, 0))
     }
 
     /// The search that a checkpoint was made of.
     pub(crate) fn resume(
+        place: &Place,
         config: &RunConfig,
         data: &RunData,
         state: SearchState,
@@ -104,36 +105,29 @@ impl Search {
     ) -> Result<Self> {
         let annealer = Annealer::from_state(state.annealer)?;
         let weight_steps = data.search_plan(config).steps_done(state.learner.at);
-        let mut search = Self::with(
-            config,
-            data,
-            annealer,
-            state.adam,
-            weight_steps,
-            state.alpha_steps,
-        )?;
-        search
-            .learner
-            .restore(state.learner, tensors, config.search.sgd)?;
+        let steps = (weight_steps, state.alpha_steps);
+        let mut search = Self::with(place, config, data, annealer, state.adam, steps)?;
+        search.learner.restore(state.learner, tensors)?;
         Ok(search)
     }
 
     fn with(
+        place: &Place,
         config: &RunConfig,
         data: &RunData,
         annealer: Annealer,
         adam: Adam,
-        weight_steps: usize,
-        alpha_steps: usize,
+        (weight_steps, alpha_steps): (usize, usize),
     ) -> Result<Self> {
-        let network = Network::new(
+        let mut network = Network::on(
+            place,
             data.shape.search_network(config),
             annealer.topology().clone(),
             config.search_execution(),
             seed_of(config.seed, Stream::Supernet),
         )?;
-        let weight_images = ImageStream::new(data.weight_batches(config)?, weight_steps);
-        let alpha_images = ImageStream::new(data.alpha_batches(config)?, alpha_steps);
+        let (weight_images, alpha_images) =
+            data.search_images(config, &mut network, weight_steps, alpha_steps)?;
         let plan = data.search_plan(config);
         let learner = Learner::new(network, plan, config.search.sgd, weight_images);
         let images = SearchImages {
@@ -160,21 +154,16 @@ impl Search {
     /// Trains the alphas on the next batch of the second half; the weights stay as they are.
     fn alpha_step(&mut self, temperature: f64) -> Result<AlphaStep> {
         let batch = self.alpha_images.next()?;
+        // What is still under way is a weight step's time.
+        self.learner.settle()?;
         let start = Instant::now();
         let op_weights = self.annealer.op_weights(temperature);
-        let images = Images {
-            pixels: &batch.pixels,
-            labels: &batch.labels,
-        };
-        let outcome = self
-            .learner
-            .network
-            .step(images, &op_weights, Wanted::OpWeights)?;
+        let outcome = self.learner.alpha_step(&batch, &op_weights)?;
         self.learner
             .require_finite("the loss of the alphas", outcome.loss)?;
         let gradients = self
             .annealer
-            .gradient(temperature, self.learner.network.op_weight_gradients());
+            .gradient(temperature, &self.learner.network.op_weight_gradients()?);
         let size = gradients.iter().map(|gradient| gradient.abs()).sum();
         self.learner
             .require_finite("the gradient of the alphas", size)?;
@@ -186,10 +175,10 @@ impl Search {
         self.learner
             .state
             .sums
-            .add_alpha_step(batch.labels.len(), outcome.loss, seconds);
+            .add_alpha_step(batch.len(), outcome.loss, seconds);
         Ok(AlphaStep {
             loss: outcome.loss,
-            images: batch.labels.len(),
+            images: batch.len(),
             seconds,
         })
     }
@@ -201,11 +190,9 @@ impl Search {
             return Ok(());
         }
         self.adam.keep(&pruned.kept);
-        let map = self
-            .learner
+        self.learner
             .network
             .prune(self.annealer.topology().clone())?;
-        map.remap(self.learner.velocity_mut());
         progress.event(&Event::Removed(&pruned.removals));
         Ok(())
     }
@@ -266,6 +253,10 @@ impl Work for Search {
         &self.learner.plan
     }
 
+    fn images_on_device(&self) -> bool {
+        self.learner.images_on_device()
+    }
+
     fn steps_done(&self) -> usize {
         self.learner.steps_done()
     }
@@ -318,6 +309,7 @@ impl Work for Search {
     }
 
     fn end_epoch(&mut self) -> Result<EpochMetrics> {
+        self.learner.settle()?;
         let epoch = self.learner.state.at.epoch + 1;
         let temperature = self
             .learner
@@ -371,8 +363,12 @@ impl Work for Search {
         })
     }
 
-    fn tensors(&mut self) -> Tensors {
+    fn tensors(&mut self) -> Result<Tensors> {
         self.learner.tensors()
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.learner.settle()
     }
 }
 

@@ -1,15 +1,9 @@
-//! Stochastic gradient descent on a flat slab of weights, step by step as PyTorch's `SGD` does it.
-//!
-//! ```text
-//! g <- g * min(1, clip / (|g| + 1e-6))     |g| over the whole slab
-//! d <- g + weight_decay * w
-//! v <- momentum * v + d
-//! w <- w - lr * v                          or w - lr * (d + momentum * v), Nesterov's form
-//! ```
+//! Settings of stochastic gradient descent; [`asap_space::Network::descend`] does it.
 
+use asap_space::Descent;
 use serde::{Deserialize, Serialize};
 
-/// Settings of [`Sgd`] that stay as they are over a run.
+/// How the weights descend, the same in all steps of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SgdConfig {
@@ -23,209 +17,21 @@ pub struct SgdConfig {
     pub clip: f64,
 }
 
-/// The optimizer of the weights: one velocity for every weight of the slab.
-#[derive(Clone, Debug)]
-pub struct Sgd {
-    config: SgdConfig,
-    velocity: Vec<f32>,
-}
-
-impl Sgd {
-    /// An optimizer at rest for `weights` numbers.
-    pub fn new(config: SgdConfig, weights: usize) -> Self {
-        Self {
-            config,
-            velocity: vec![0.0; weights],
-        }
-    }
-
-    /// An optimizer that goes on with a `velocity` from a checkpoint.
-    pub fn with_velocity(config: SgdConfig, velocity: Vec<f32>) -> Self {
-        Self { config, velocity }
-    }
-
-    /// The velocity of every weight, in the order of the slab.
-    pub fn velocity(&self) -> &[f32] {
-        &self.velocity
-    }
-
-    /// The velocity, for a slab whose layout changes: pruning drops what belongs to removed operations.
-    pub fn velocity_mut(&mut self) -> &mut Vec<f32> {
-        &mut self.velocity
-    }
-
-    /// Moves `weights` once against `gradients`, both as long as the velocity.
-    ///
-    /// `norm` is the length of the gradients, [`gradient_norm`]: the caller has looked at it before
-    /// it lets the weights move.
-    pub fn step(&mut self, weights: &mut [f32], gradients: &[f32], norm: f64, learning_rate: f64) {
-        assert_eq!(
-            weights.len(),
-            self.velocity.len(),
-            "a velocity for every weight"
-        );
-        assert_eq!(
-            gradients.len(),
-            self.velocity.len(),
-            "a gradient for every weight"
-        );
-        let SgdConfig {
+impl SgdConfig {
+    /// The step with this learning rate.
+    pub fn descent(self, learning_rate: f64) -> Descent {
+        let Self {
             momentum,
             nesterov,
             weight_decay,
             clip,
-        } = self.config;
-        let (momentum, weight_decay) = (momentum as f32, weight_decay as f32);
-        let scale = (clip / (norm + 1e-6)).min(1.0) as f32;
-        let rate = learning_rate as f32;
-        for ((weight, &gradient), velocity) in
-            weights.iter_mut().zip(gradients).zip(&mut self.velocity)
-        {
-            let direction = gradient * scale + weight_decay * *weight;
-            *velocity = momentum * *velocity + direction;
-            let update = if nesterov {
-                direction + momentum * *velocity
-            } else {
-                *velocity
-            };
-            *weight -= rate * update;
-        }
-    }
-}
-
-/// The Euclidean length of `gradients`, summed in f64 in a fixed order.
-pub fn gradient_norm(gradients: &[f32]) -> f64 {
-    // Eight sums side by side: one alone would wait for each addition before the next.
-    let mut sums = [0.0_f64; 8];
-    let chunks = gradients.chunks_exact(sums.len());
-    let rest: f64 = chunks
-        .remainder()
-        .iter()
-        .map(|&g| f64::from(g) * f64::from(g))
-        .sum();
-    for chunk in chunks {
-        for (sum, &gradient) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(gradient) * f64::from(gradient);
-        }
-    }
-    (sums.iter().sum::<f64>() + rest).sqrt()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GRADIENTS: [[f32; 4]; 3] = [
-        [0.3, -0.7, 1.1, 0.0],
-        [-0.2, 0.4, 3.0, 0.6],
-        [4.0, -6.0, 2.5, 1.0],
-    ];
-
-    fn after_three_steps(nesterov: bool, clip: f64) -> ([f32; 4], Vec<f32>) {
-        let config = SgdConfig {
-            momentum: 0.9,
+        } = self;
+        Descent {
+            learning_rate,
+            momentum,
             nesterov,
-            weight_decay: 3e-2,
+            weight_decay,
             clip,
-        };
-        let mut weights = [0.5, -1.25, 2.0, 0.125];
-        let mut sgd = Sgd::new(config, weights.len());
-        for gradients in GRADIENTS {
-            sgd.step(&mut weights, &gradients, gradient_norm(&gradients), 0.1);
         }
-        (weights, sgd.velocity)
-    }
-
-    fn close(found: &[f32], expected: &[f32]) {
-        for (found, expected) in found.iter().zip(expected) {
-            let error = (found - expected).abs();
-            assert!(
-                error <= 1e-6 * expected.abs().max(1.0),
-                "{found} is not {expected}"
-            );
-        }
-    }
-
-    /// From PyTorch 2.15: `torch.optim.SGD(lr=0.1, momentum=0.9, weight_decay=3e-2)` over the three
-    /// gradients above, with `clip_grad_norm_` before each step.
-    #[test]
-    fn momentum_decay_and_clipping_have_the_values_of_pytorch() {
-        let (weights, velocity) = after_three_steps(false, 1e9);
-        close(
-            &weights,
-            &[0.048_588_287, -0.515_993_8, 0.850_479_2, -0.090_918_36],
-        );
-        close(&velocity, &[4.101_562, -6.303_524, 6.234_687, 1.548_319_8]);
-        let (weights, velocity) = after_three_steps(false, 5.0);
-        close(
-            &weights,
-            &[0.188_760_44, -0.726_252, 0.938_086_8, -0.055_875_34],
-        );
-        close(
-            &velocity,
-            &[2.699_840_5, -4.200_942, 5.358_610_6, 1.197_889_6],
-        );
-        let (weights, velocity) = after_three_steps(false, 1.0);
-        close(
-            &weights,
-            &[0.391_400_67, -1.034_417, 1.528_014, 0.073_098_24],
-        );
-        close(&velocity, &[0.681_857_9, -1.184_042_5, 2.016_098, 0.314_1]);
-    }
-
-    /// As above with `nesterov=True`.
-    #[test]
-    fn nesterovs_form_has_the_values_of_pytorch() {
-        let (weights, velocity) = after_three_steps(true, 1e9);
-        close(
-            &weights,
-            &[-0.320_272_6, 0.050_632_47, 0.292_306_57, -0.229_952_95],
-        );
-        close(&velocity, &[4.100_538, -6.300_936, 6.220_814, 1.546_671_5]);
-        let (weights, velocity) = after_three_steps(true, 5.0);
-        close(
-            &weights,
-            &[-0.053_945_627, -0.348_858_1, 0.458_760_95, -0.163_371_18],
-        );
-        close(
-            &velocity,
-            &[2.698_816_5, -4.198_354, 5.344_738, 1.196_241_1],
-        );
-        let (weights, velocity) = after_three_steps(true, 1.0);
-        close(
-            &weights,
-            &[0.330_292_37, -0.928_472_9, 1.348_142_6, 0.044_935_174],
-        );
-        close(&velocity, &[0.680_835, -1.181_578_6, 2.009_05, 0.313_547_8]);
-    }
-
-    #[test]
-    fn a_weight_at_zero_without_gradient_stays_at_zero() {
-        let config = SgdConfig {
-            momentum: 0.9,
-            nesterov: false,
-            weight_decay: 0.1,
-            clip: 5.0,
-        };
-        let mut weights = [1.0, 0.0];
-        let mut sgd = Sgd::new(config, 2);
-        for _ in 0..5 {
-            sgd.step(&mut weights, &[1.0, 0.0], 1.0, 0.1);
-        }
-        assert_eq!(weights[1], 0.0, "channel padding has to stay 0");
-        assert!(weights[0] < 1.0);
-    }
-
-    #[test]
-    fn the_norm_is_that_of_the_plain_sum() {
-        let gradients: Vec<f32> = (0..1003).map(|i| (i as f32 * 0.37).sin()).collect();
-        let plain = gradients
-            .iter()
-            .map(|&g| f64::from(g).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        assert!((gradient_norm(&gradients) - plain).abs() < 1e-12 * plain);
-        assert!(!gradient_norm(&[1.0, f32::NAN]).is_finite());
-        assert_eq!(gradient_norm(&[]), 0.0);
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::atomic::write_atomically;
+use crate::computed_on::ComputedOn;
 use crate::config::Task;
 use crate::costs::Costs;
 use crate::error::{Error, Result};
@@ -89,6 +90,9 @@ pub struct Summary {
     pub test: Evaluation,
     /// The test of the averaged weights, where weights were averaged.
     pub test_ema: Option<Evaluation>,
+    /// What computed, in this order.
+    #[serde(default)]
+    pub computed_on: Vec<ComputedOn>,
     /// Threads that computed.
     pub threads: usize,
     /// The vector instructions that computed.

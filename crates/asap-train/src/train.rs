@@ -1,7 +1,7 @@
 //! The training of a found network in its final form, from fresh weights.
 
 use asap_genotype::{Genotype, OpWeights, Topology};
-use asap_space::{NamedTensor, Network, Regularisation};
+use asap_space::{NamedTensor, Network, Place, Regularisation};
 use serde::{Deserialize, Serialize};
 
 use crate::averaged::Averaged;
@@ -9,7 +9,6 @@ use crate::checkpoint::{PhaseState, Tensors};
 use crate::config::RunConfig;
 use crate::error::Result;
 use crate::evaluate::{Evaluation, EvaluationImages, Views, evaluate};
-use crate::image_stream::ImageStream;
 use crate::learner::{Learner, LearnerState, Plan};
 use crate::memory::{mib, resident_bytes};
 use crate::metrics::EpochMetrics;
@@ -57,30 +56,32 @@ pub(crate) struct Trained {
 impl Train {
     /// A training of the network of `genotype`, at its beginning.
     pub(crate) fn start(
+        place: &Place,
         config: &RunConfig,
         data: &RunData,
         genotype: Genotype,
         search: Option<SearchResult>,
     ) -> Result<Self> {
-        Self::with(config, data, genotype, search, 0)
+        Self::with(place, config, data, genotype, search, 0)
     }
 
     /// As [`Self::start`], from these weights and running statistics.
     pub(crate) fn start_from(
+        place: &Place,
         config: &RunConfig,
         data: &RunData,
         genotype: Genotype,
         weights: &[NamedTensor],
     ) -> Result<Self> {
-        let mut train = Self::with(config, data, genotype, None, 0)?;
+        let mut train = Self::with(place, config, data, genotype, None, 0)?;
         train.learner.network.load_tensors(weights)?;
-        train.averaged = (config.train.ema > 0.0)
-            .then(|| Averaged::new(config.train.ema, &train.learner.network));
+        train.averaged = averaged(config, &train.learner.network)?;
         Ok(train)
     }
 
     /// The training that a checkpoint was made of.
     pub(crate) fn resume(
+        place: &Place,
         config: &RunConfig,
         data: &RunData,
         state: TrainState,
@@ -88,10 +89,8 @@ impl Train {
     ) -> Result<Self> {
         let genotype = Genotype::from_json(&state.genotype)?;
         let done = data.train_plan(config).steps_done(state.learner.at);
-        let mut train = Self::with(config, data, genotype, state.search, done)?;
-        train
-            .learner
-            .restore(state.learner, tensors, config.train.sgd)?;
+        let mut train = Self::with(place, config, data, genotype, state.search, done)?;
+        train.learner.restore(state.learner, tensors)?;
         if config.train.ema > 0.0 {
             let (network, average) = (&mut train.learner.network, &tensors.average);
             train.averaged = Some(Averaged::restored(config.train.ema, network, average)?);
@@ -100,6 +99,7 @@ impl Train {
     }
 
     fn with(
+        place: &Place,
         config: &RunConfig,
         data: &RunData,
         genotype: Genotype,
@@ -108,14 +108,15 @@ impl Train {
     ) -> Result<Self> {
         let topology = Topology::from_genotype(&genotype);
         let op_weights = OpWeights::ones(&topology);
-        let network = Network::new(
+        let mut network = Network::on(
+            place,
             data.shape.train_network(config),
             topology,
             config.train_execution(),
             seed_of(config.seed, Stream::Network),
         )?;
-        let averaged = (config.train.ema > 0.0).then(|| Averaged::new(config.train.ema, &network));
-        let images = ImageStream::new(data.train_batches(config)?, steps);
+        let averaged = averaged(config, &network)?;
+        let images = data.train_images(config, &mut network, steps)?;
         let learner = Learner::new(network, data.train_plan(config), config.train.sgd, images);
         let validation = data.held_out();
         Ok(Self {
@@ -186,27 +187,40 @@ impl Trained {
     /// Writes the network, and the one with averaged weights where there is one.
     pub(crate) fn write(&mut self, folder: &RunFolder) -> Result<()> {
         self.network.write(&folder.network())?;
-        self.with_averaged(|network| network.write(&folder.averaged_network()))
-            .transpose()?;
+        self.with_averaged(|network| network.write(&folder.averaged_network()))?;
         Ok(())
     }
 
     /// What `look` says about the network with averaged weights, where there is one.
     pub(crate) fn with_averaged<T>(
         &mut self,
-        look: impl FnOnce(&mut SavedNetwork) -> T,
-    ) -> Option<T> {
-        let averaged = self.averaged.as_mut()?;
-        averaged.exchange(&mut self.network.network);
+        look: impl FnOnce(&mut SavedNetwork) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let Some(averaged) = &mut self.averaged else {
+            return Ok(None);
+        };
+        averaged.exchange(&mut self.network.network)?;
         let answer = look(&mut self.network);
-        averaged.exchange(&mut self.network.network);
-        Some(answer)
+        averaged.exchange(&mut self.network.network)?;
+        answer.map(Some)
     }
+}
+
+/// The average of the network's weights, if they are to be averaged.
+fn averaged(config: &RunConfig, network: &Network) -> Result<Option<Averaged>> {
+    let decay = config.train.ema;
+    (decay > 0.0)
+        .then(|| Averaged::new(decay, network))
+        .transpose()
 }
 
 impl Work for Train {
     fn plan(&self) -> &Plan {
         &self.learner.plan
+    }
+
+    fn images_on_device(&self) -> bool {
+        self.learner.images_on_device()
     }
 
     fn steps_done(&self) -> usize {
@@ -227,7 +241,7 @@ impl Work for Train {
         let regularisation = self.regularisation();
         let weight = self.learner.weight_step(&self.op_weights, regularisation)?;
         if let Some(averaged) = &mut self.averaged {
-            averaged.follow(&self.learner.network, self.learner.steps_done());
+            averaged.follow(&self.learner.network, self.learner.steps_done())?;
         }
         self.learner.state.sums.learning_rate = learning_rate;
         let seconds_left = self.learner.seconds_left(weight.seconds);
@@ -248,6 +262,7 @@ impl Work for Train {
     }
 
     fn end_epoch(&mut self) -> Result<EpochMetrics> {
+        self.learner.settle()?;
         let epoch = self.learner.state.at.epoch + 1;
         let (validation, averaged) = (self.validate()?, self.validate_averaged()?);
         let sums = self.learner.next_epoch();
@@ -287,12 +302,16 @@ impl Work for Train {
         })
     }
 
-    fn tensors(&mut self) -> Tensors {
-        let mut tensors = self.learner.tensors();
+    fn tensors(&mut self) -> Result<Tensors> {
+        let mut tensors = self.learner.tensors()?;
         if let Some(averaged) = &mut self.averaged {
             let network = &mut self.learner.network;
-            tensors.average = averaged.in_place_of(network, |network| network.tensors());
+            tensors.average = averaged.in_place_of(network, |network| Ok(network.tensors()?))?;
         }
-        tensors
+        Ok(tensors)
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.learner.settle()
     }
 }

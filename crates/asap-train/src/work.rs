@@ -12,6 +12,8 @@ use crate::run_folder::RunFolder;
 pub(crate) trait Work {
     /// How far it goes.
     fn plan(&self) -> &Plan;
+    /// Whether the images that are trained on lie on the device.
+    fn images_on_device(&self) -> bool;
     /// Weight steps done.
     fn steps_done(&self) -> usize;
     /// Whether nothing is left to do.
@@ -27,5 +29,7 @@ pub(crate) trait Work {
     /// Everything it needs to go on that is no tensor.
     fn state(&self) -> PhaseState;
     /// Everything it needs to go on that is a tensor.
-    fn tensors(&mut self) -> Tensors;
+    fn tensors(&mut self) -> Result<Tensors>;
+    /// Waits for what a device still does, and looks at what came of it.
+    fn settle(&mut self) -> Result<()>;
 }

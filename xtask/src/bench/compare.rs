@@ -3,6 +3,7 @@
 //! All programs time themselves and print one JSON line. In turns, so that whatever else the machine does falls on
 //! all alike; rounds in which a program did not have its threads to itself are left out.
 
+use super::gpu;
 use super::losses;
 use super::options::Arguments;
 use super::program::Programs;
@@ -25,6 +26,9 @@ pub(super) struct Comparison {
 /// If options do not go together, Python or a package is missing, a program fails, the programs do not compute the
 /// same, or no round is left of a subject.
 pub(super) fn run(python: &Path, arguments: &Arguments) -> Result<()> {
+    if let Some(gpu) = arguments.gpu()? {
+        return gpu::run(python, arguments, &gpu);
+    }
     let subjects = arguments.subjects()?;
     cargo::run(
         &[
@@ -39,7 +43,7 @@ pub(super) fn run(python: &Path, arguments: &Arguments) -> Result<()> {
     )?;
     let programs = Programs::find(python, arguments.tcmalloc.as_deref())?;
     if arguments.losses {
-        return losses::run(&programs, &subjects);
+        return losses::run(&programs, &subjects, None);
     }
     let mut comparisons = Vec::new();
     for subject in subjects {
@@ -58,7 +62,7 @@ pub(super) fn run(python: &Path, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn compare(programs: &Programs<'_>, subject: Subject, wanted: usize) -> Result<Comparison> {
+fn compare(programs: &Programs, subject: Subject, wanted: usize) -> Result<Comparison> {
     let mut comparison = Comparison {
         subject,
         rounds: Vec::new(),

@@ -1,5 +1,6 @@
 //! The options of `cargo xtask bench --peer PYTHON`, and what they ask to be compared.
 
+use super::configuration::{Gpu, Precision};
 use super::subject::{Final, Size, Step, Subject};
 use anyhow::{Result, ensure};
 use std::path::PathBuf;
@@ -51,9 +52,34 @@ pub(super) struct Arguments {
     /// Compare the first five losses from the same weights and batches, in the place of times
     #[arg(long, requires = "peer", conflicts_with_all = ["is_final", "speedup"])]
     pub(super) losses: bool,
+    /// Where both programs compute: on the processor, or on a GPU
+    #[arg(long, value_name = "cpu|cuda[:N]", default_value = "cpu", requires = "peer", conflicts_with_all = ["speedup", "tcmalloc"])]
+    device: String,
+    /// What asap computes in on a GPU [default: tf32]
+    #[arg(long, value_enum, requires = "peer")]
+    precision: Option<Precision>,
+    /// The binary of asap for GPUs [default: built by `cargo xtask cuda build`]
+    #[arg(long, value_name = "FILE", requires = "peer")]
+    pub(super) program: Option<PathBuf>,
 }
 
 impl Arguments {
+    /// The GPU that is to compute, if one is.
+    ///
+    /// # Errors
+    /// If there can be no such device, or options are for a GPU only.
+    pub(super) fn gpu(&self) -> Result<Option<Gpu>> {
+        if self.device == "cpu" {
+            ensure!(
+                self.precision.is_none() && self.program.is_none(),
+                "--precision and --program: expected --device cuda with them"
+            );
+            return Ok(None);
+        }
+        let gpu = Gpu::new(&self.device, self.precision.unwrap_or(Precision::Tf32));
+        gpu.map(Some)
+    }
+
     /// What is to be compared.
     ///
     /// # Errors
@@ -163,8 +189,35 @@ mod tests {
             "--losses --speedup",
             "--genotype ASAP --step search",
             "--threads 1 --speedup",
+            "--device cuda --speedup",
         ] {
             assert!(subjects(words).is_err(), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_gpu_is_named_as_asap_names_it() {
+        let gpu = |words: &str| {
+            let words = ["bench", "--peer", "python3"]
+                .into_iter()
+                .chain(words.split_whitespace());
+            Bench::try_parse_from(words).unwrap().arguments.gpu()
+        };
+        assert_eq!(gpu("").unwrap(), None);
+        let found = gpu("--device cuda:1 --precision bf16").unwrap().unwrap();
+        assert_eq!(
+            found.for_asap().join(" "),
+            "--device cuda:1 --precision bf16"
+        );
+        let found = gpu("--device cuda --program asap").unwrap().unwrap();
+        assert_eq!(found.precision, Precision::Tf32);
+        for words in [
+            "--device gpu",
+            "--device cuda:x",
+            "--precision f32",
+            "--program asap",
+        ] {
+            assert!(gpu(words).is_err(), "{words}");
         }
     }
 }

@@ -1,16 +1,26 @@
 //! The programs: where they are, how they are started, the JSON line they end with.
 
-use anyhow::{Context, Result, bail, ensure};
+use super::peer_files;
+use crate::process::{self, Output, Until};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the programs in PyTorch import.
-const IMPORTS: &str = "import torch, numpy, safetensors";
+const IMPORTS: &str = "import torch, numpy";
+/// Prints the folders of the CUDA libraries that PyTorch brings, joined as the loader wants them.
+const LIBRARIES: &str = "\
+import glob, os, sysconfig
+found = glob.glob(os.path.join(sysconfig.get_paths()['purelib'], 'nvidia', '*', 'lib', '*.so*'))
+print(os.pathsep.join(sorted({os.path.dirname(path) for path in found})))";
+/// Where the loader looks first.
+const LOADER_PATH: &str = "LD_LIBRARY_PATH";
 
 /// A program that times a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Program {
+pub(crate) enum Program {
     /// `asap bench step`.
     Asap,
     /// The supernet in PyTorch, and what is derived from it.
@@ -20,43 +30,109 @@ pub(super) enum Program {
 }
 
 /// All of them, ready to run.
-pub(super) struct Programs<'a> {
+pub(crate) struct Programs {
     asap: PathBuf,
-    python: &'a Path,
-    /// Where the programs in PyTorch are.
+    python: PathBuf,
+    /// Where the programs in PyTorch are, and files that programs hand to each other.
     folder: PathBuf,
-    allocator: Option<&'a Path>,
+    for_asap: Vec<(&'static str, OsString)>,
+    for_python: Vec<(&'static str, OsString)>,
+    until: Option<Until>,
 }
 
-impl<'a> Programs<'a> {
-    /// Looks for the binary `asap` beside this one: cargo puts both into the folder of their profile.
+impl Programs {
+    /// Takes the binary `asap` beside this one: cargo puts both into the folder of their profile.
     ///
     /// # Errors
     /// If a program, Python, a package or the allocator is missing.
-    pub(super) fn find(python: &'a Path, allocator: Option<&'a Path>) -> Result<Self> {
+    pub(crate) fn find(python: &Path, allocator: Option<&Path>) -> Result<Self> {
         if let Some(path) = allocator {
             ensure!(path.is_file(), "there is no file {}", path.display());
         }
-        output(python, &["-c", IMPORTS], None)
-            .context("--peer: expected a Python with torch, numpy and safetensors")?;
-        let name = format!("asap{}", std::env::consts::EXE_SUFFIX);
-        let programs = Self {
-            asap: std::env::current_exe()?.with_file_name(name),
-            python,
-            folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peer"),
-            allocator,
-        };
-        ensure!(
-            programs.asap.is_file(),
-            "expected {} to be built: run this as `cargo xtask bench`",
-            programs.asap.display()
-        );
+        let asap = format!("asap{}", std::env::consts::EXE_SUFFIX);
+        let asap = std::env::current_exe()?.with_file_name(asap);
+        let folder = asap.with_file_name("peer");
+        let mut programs = Self::new(&asap, python, &folder)?;
+        if let Some(path) = allocator {
+            programs.tell_python("LD_PRELOAD", path);
+        }
         Ok(programs)
     }
 
-    /// A folder under `target/` for files that programs hand to each other.
-    pub(super) fn exchange(&self) -> PathBuf {
-        self.asap.with_file_name("peer")
+    /// Takes the given binary, and lets it find the CUDA libraries of PyTorch where the system has none.
+    ///
+    /// # Errors
+    /// If a program, Python or a package is missing.
+    pub(crate) fn on_gpu(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
+        let mut programs = Self::new(asap, python, folder)?;
+        programs.add_libraries(&programs.python(&["-c", LIBRARIES])?);
+        Ok(programs)
+    }
+
+    /// As [`Self::on_gpu`], for asap alone: what Python does not say about libraries is not needed then.
+    ///
+    /// # Errors
+    /// If asap is missing.
+    pub(crate) fn asap_on_gpu(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
+        let mut programs = Self::unchecked(asap, python, folder)?;
+        if let Ok(libraries) = programs.python(&["-c", LIBRARIES]) {
+            programs.add_libraries(&libraries);
+        }
+        Ok(programs)
+    }
+
+    fn new(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
+        let programs = Self::unchecked(asap, python, folder)?;
+        programs
+            .python(&["-c", IMPORTS])
+            .context("--peer: expected a Python with torch and numpy")?;
+        peer_files::write(&programs.folder)?;
+        Ok(programs)
+    }
+
+    fn unchecked(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
+        ensure!(
+            asap.is_file(),
+            "expected the program asap at {}",
+            asap.display()
+        );
+        Ok(Self {
+            // A path with a folder is not looked for among the programs of the system.
+            asap: std::path::absolute(asap)?,
+            python: python.to_owned(),
+            folder: std::path::absolute(folder)?,
+            for_asap: Vec::new(),
+            for_python: Vec::new(),
+            until: None,
+        })
+    }
+
+    /// Lets asap look into these folders too, behind those that are set: the system knows best.
+    fn add_libraries(&mut self, folders: &str) {
+        let set = std::env::var_os(LOADER_PATH).unwrap_or_default();
+        let places: Vec<PathBuf> = std::env::split_paths(&set)
+            .chain(std::env::split_paths(folders.trim()))
+            .filter(|place| !place.as_os_str().is_empty())
+            .collect();
+        // What cannot be joined again was not a list of folders.
+        if let Ok(joined) = std::env::join_paths(places) {
+            self.for_asap.push((LOADER_PATH, joined));
+        }
+    }
+
+    /// Lets no program run past a moment from now on.
+    pub(crate) fn stop_at(&mut self, until: Until) {
+        self.until = Some(until);
+    }
+
+    /// Sets a variable of the environment of Python.
+    pub(crate) fn tell_python(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.for_python.push((name, value.into()));
+    }
+
+    /// A folder for files that programs hand to each other.
+    pub(crate) fn exchange(&self) -> &Path {
+        &self.folder
     }
 
     /// What this machine can do on so many threads: f32 operations a second, in units of 1e9.
@@ -65,15 +141,15 @@ impl<'a> Programs<'a> {
     /// If the program fails.
     pub(super) fn peak_gflops(&self, threads: u32) -> Result<f64> {
         let threads = threads.to_string();
-        let line = line(&self.asap, &["bench", "peak", "--threads", &threads], None)?;
-        number(&line, "gflops")
+        let text = self.asap(&["bench", "peak", "--threads", &threads])?;
+        number(&last_line(&text)?, "gflops")
     }
 
     /// The line of one run.
     ///
     /// # Errors
     /// If the program fails or prints no such line.
-    pub(super) fn step(
+    pub(crate) fn step(
         &self,
         program: Program,
         threads: u32,
@@ -82,17 +158,53 @@ impl<'a> Programs<'a> {
         let threads = threads.to_string();
         let mut options = vec!["--threads", threads.as_str()];
         options.extend(arguments.iter().map(String::as_str));
-        let file = match program {
-            Program::Asap => {
-                let options = [&["bench", "step"][..], &options].concat();
-                return line(&self.asap, &options, None);
-            }
-            Program::Supernet => self.folder.join("supernet.py"),
-            Program::Network => self.folder.join("network.py"),
+        let text = match program {
+            Program::Asap => self.asap(&[&["bench", "step"], &options[..]].concat())?,
+            Program::Supernet => self.peer("supernet.py", &options)?,
+            Program::Network => self.peer("network.py", &options)?,
         };
-        let file = file.display().to_string();
-        let options = [&[file.as_str()][..], &options].concat();
-        line(self.python, &options, self.allocator)
+        last_line(&text).with_context(|| format!("{program:?} {}", options.join(" ")))
+    }
+
+    /// What `asap ARGUMENTS` prints.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) fn asap(&self, arguments: &[&str]) -> Result<String> {
+        let name = self.asap.display().to_string();
+        self.asap_output(&[], arguments)?.text(&name)
+    }
+
+    /// How `asap ARGUMENTS` ends, started by another program with its own arguments if one is given.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn asap_output(&self, starter: &[&str], arguments: &[&str]) -> Result<Output> {
+        let mut words = starter.iter().map(OsString::from).collect::<Vec<_>>();
+        words.push(self.asap.clone().into_os_string());
+        words.extend(arguments.iter().map(OsString::from));
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .envs(self.for_asap.iter().cloned());
+        process::run(&mut command, self.until)
+    }
+
+    fn peer(&self, file: &str, options: &[&str]) -> Result<String> {
+        let file = self.folder.join(file).display().to_string();
+        self.python(&[&[file.as_str()], options].concat())
+    }
+
+    /// What `python ARGUMENTS` prints.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) fn python(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.python);
+        command
+            .args(arguments)
+            .envs(self.for_python.iter().cloned());
+        process::run(&mut command, self.until)?.text(&self.python.display().to_string())
     }
 }
 
@@ -100,39 +212,18 @@ impl<'a> Programs<'a> {
 ///
 /// # Errors
 /// If there is none.
-pub(super) fn number(line: &Value, field: &str) -> Result<f64> {
+pub(crate) fn number(line: &Value, field: &str) -> Result<f64> {
     let value = &line[field];
     value
         .as_f64()
         .with_context(|| format!("expected a number in `{field}`, found {value}"))
 }
 
-/// The JSON line that `program ARGUMENTS` ends with.
-fn line(program: &Path, arguments: &[&str], preloaded: Option<&Path>) -> Result<Value> {
-    let text = output(program, arguments, preloaded)?;
-    last_line(&text).with_context(|| format!("`{} {}`", program.display(), arguments.join(" ")))
-}
-
-fn output(program: &Path, arguments: &[&str], preloaded: Option<&Path>) -> Result<String> {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    if let Some(library) = preloaded {
-        command.env("LD_PRELOAD", library);
-    }
-    let name = program.display();
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {name}"))?;
-    if !output.status.success() {
-        // The last line says what it was, the ones above where in the program.
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let reason = errors.trim_end().lines().next_back().unwrap_or("").trim();
-        bail!("{name} ended with {}: {reason}", output.status);
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn last_line(text: &str) -> Result<Value> {
+/// The JSON line that the text ends with.
+///
+/// # Errors
+/// If it ends with something else.
+pub(crate) fn last_line(text: &str) -> Result<Value> {
     let line = text.trim_end().lines().next_back().unwrap_or("");
     serde_json::from_str(line).with_context(|| format!("expected a JSON line, found {line:?}"))
 }
@@ -154,27 +245,28 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_python_is_one_clear_line() {
-        let error = Programs::find(Path::new("no-such-python"), None).err();
-        let text = format!("{:#}", error.unwrap());
-        assert!(text.contains("cannot start no-such-python"), "{text}");
-        assert_eq!(text.lines().count(), 1, "{text}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_failed_program_tells_its_last_line() {
-        let script = "echo first >&2; echo 'ModuleNotFoundError: torch' >&2; exit 1";
-        let error = output(Path::new("sh"), &["-c", script], None).unwrap_err();
-        let text = error.to_string();
-        assert!(text.ends_with("ModuleNotFoundError: torch"), "{text}");
-        assert!(!text.contains("first"), "{text}");
-    }
-
-    #[test]
     fn a_missing_allocator_is_named() {
         let missing = Path::new("no-such-library.so");
         let error = Programs::find(Path::new("python3"), Some(missing)).err();
         assert!(error.unwrap().to_string().contains("no-such-library.so"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_one_line() {
+        let here = std::env::current_exe().unwrap();
+        let folder = std::env::temp_dir();
+        for (asap, python, named) in [
+            (
+                here.as_path(),
+                "no-such-python",
+                "cannot start no-such-python",
+            ),
+            (Path::new("no-such-asap"), "python3", "at no-such-asap"),
+        ] {
+            let error = Programs::new(asap, Path::new(python), &folder).err();
+            let text = format!("{:#}", error.unwrap());
+            assert!(text.contains(named), "{text}");
+            assert_eq!(text.lines().count(), 1, "{text}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! One round: what every program said, and whether it counts.
 
+use super::contest;
 use super::program::{Programs, number};
 use super::subject::{Contender, Subject};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +61,7 @@ impl Round {
     ///
     /// # Errors
     /// If a program fails or leaves a figure out, or PyTorch did not compute the network of asap on as many images.
-    pub(super) fn measure(programs: &Programs<'_>, subject: &Subject) -> Result<Self> {
+    pub(super) fn measure(programs: &Programs, subject: &Subject) -> Result<Self> {
         let threads = subject.contenders.iter().map(|contender| contender.threads);
         let peaks = threads
             .collect::<BTreeSet<u32>>()
@@ -79,13 +80,8 @@ impl Round {
     /// A round from the lines that were printed, each with the peak of its threads.
     fn new(subject: &Subject, lines: &[(Value, f64)]) -> Result<Self> {
         if let [(asap, _), (peer, _), ..] = lines {
-            for field in ["macs_per_image", "weights", "batch", "threads"] {
-                let (ours, theirs) = (number(asap, field)?, number(peer, field)?);
-                ensure!(
-                    ours == theirs,
-                    "the programs differ in {field}: {ours} in asap, {theirs} in PyTorch"
-                );
-            }
+            let fields = ["macs_per_image", "weights", "batch", "threads"];
+            contest::same_work(asap, peer, &fields)?;
         }
         let runs = subject.contenders.iter().zip(lines);
         let runs =

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 /// A network and a batch of the search that figures are quoted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Size {
+pub(crate) enum Size {
     /// 8 channels, 5 cells, 32 images of 28x28
     Small,
     /// 16 channels, 8 cells, 64 images of 32x32, as in the paper
@@ -20,7 +20,7 @@ impl Size {
         })
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Small => "small",
             Self::Paper => "paper",
@@ -29,15 +29,15 @@ impl Size {
 }
 
 /// The size of a network that is trained for use.
-pub(super) struct Final {
-    pub(super) channels: u32,
-    pub(super) cells: u32,
-    pub(super) batch: u32,
+pub(crate) struct Final {
+    pub(crate) channels: u32,
+    pub(crate) cells: u32,
+    pub(crate) batch: u32,
 }
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// An update of the alphas, then one of the weights
     Search,
     /// An update of the weights
@@ -45,7 +45,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Search => "search",
             Self::Weight => "weight",
@@ -56,7 +56,7 @@ impl Step {
     ///
     /// A weight step is worth three: forward, gradients in the inputs, gradients in the weights. An alpha step has
     /// no gradients in the weights, and those in the op weights cost next to nothing.
-    pub(super) fn passes(self) -> f64 {
+    pub(crate) fn passes(self) -> f64 {
         match self {
             Self::Weight => 3.0,
             Self::Search => 3.0 + 2.0,
@@ -65,28 +65,28 @@ impl Step {
 }
 
 /// A program that takes part, and its options.
-pub(super) struct Contender {
+pub(crate) struct Contender {
     /// What its row is called.
-    pub(super) name: &'static str,
-    pub(super) program: Program,
-    pub(super) threads: u32,
+    pub(crate) name: &'static str,
+    pub(crate) program: Program,
+    pub(crate) threads: u32,
     /// Besides the threads.
-    pub(super) arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// What is compared.
-pub(super) struct Subject {
-    pub(super) name: String,
-    pub(super) step: Step,
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    pub(crate) step: Step,
     /// First asap, then PyTorch with the same network, then whatever else asap is compared with.
-    pub(super) contenders: Vec<Contender>,
+    pub(crate) contenders: Vec<Contender>,
     /// Contenders by number: the figures of the first are divided by those of the second.
-    pub(super) ratios: Vec<[usize; 2]>,
+    pub(crate) ratios: Vec<[usize; 2]>,
 }
 
 impl Subject {
     /// The supernet in both programs.
-    pub(super) fn search(size: Size, step: Step, threads: u32) -> Self {
+    pub(crate) fn search(size: Size, step: Step, threads: u32) -> Self {
         let mut arguments = size.arguments();
         arguments.extend(words(&format!("--step {}", step.name())));
         let programs = [
@@ -97,7 +97,7 @@ impl Subject {
     }
 
     /// A network derived from the supernet in both programs, and asap's supernet.
-    pub(super) fn derived(genotype: &str, size: Size, threads: u32) -> Self {
+    pub(crate) fn derived(genotype: &str, size: Size, threads: u32) -> Self {
         let mut arguments = size.arguments();
         arguments.extend(["--genotype".to_owned(), genotype.to_owned()]);
         let programs = [
@@ -117,7 +117,7 @@ impl Subject {
     }
 
     /// A derived network in the form that is trained for use, in both programs.
-    pub(super) fn trained(genotype: &str, size: Final, threads: u32) -> Self {
+    pub(crate) fn trained(genotype: &str, size: Final, threads: u32) -> Self {
         let Final {
             channels,
             cells,
@@ -150,7 +150,7 @@ impl Subject {
     }
 
     /// Lets asap do the same on one thread.
-    pub(super) fn add_one_thread(&mut self) {
+    pub(crate) fn add_one_thread(&mut self) {
         let single = Contender {
             name: "asap on 1 thread",
             program: Program::Asap,

@@ -113,7 +113,7 @@ fn bound_seconds(comparison: &Comparison, contender: usize) -> f64 {
 }
 
 /// The middle, or the mean of the two in the middle; there is at least one value.
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let upper = values.len() / 2;
     (values[(values.len() - 1) / 2] + values[upper]) / 2.0

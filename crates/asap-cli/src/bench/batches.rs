@@ -12,7 +12,7 @@ use crate::output;
 use anyhow::{Context, Result, ensure};
 use asap_data::{BatchConfig, Batches, Dataset, DatasetParts, Normalisation, Part, Pass};
 use asap_genotype::{OpSet, Topology};
-use asap_space::{Execution, Form};
+use asap_space::{Execution, Form, Place};
 use asap_train::{AugmentationConfig, ImageSource, Preset};
 use serde::Serialize;
 use std::sync::Arc;
@@ -153,6 +153,7 @@ fn step_seconds(scale: &Scale, image_channels: usize) -> Result<f64> {
             batch: scale.batch,
             threads: 1,
         },
+        place: &Place::Processor,
         seed: SEED,
         weights: None,
         inputs: None,

@@ -5,10 +5,12 @@ use super::batch::{Batch, Random};
 use super::inputs;
 use super::scale::CLASSES;
 use crate::quantities::bytes;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use asap_genotype::{OpWeights, Topology};
-use asap_space::{Execution, Network, NetworkConfig, Wanted, training_memory};
-use asap_train::{Sgd, SgdConfig, available_bytes, gradient_norm};
+use asap_space::{
+    Execution, Network, NetworkConfig, Place, Regularisation, Wanted, training_memory,
+};
+use asap_train::{SgdConfig, available_bytes};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::path::Path;
@@ -39,6 +41,7 @@ pub(super) struct Start<'a> {
     pub(super) config: NetworkConfig,
     pub(super) topology: Topology,
     pub(super) execution: Execution,
+    pub(super) place: &'a Place,
     pub(super) seed: u64,
     /// A file with the weights, in the place of random ones.
     pub(super) weights: Option<&'a Path>,
@@ -49,7 +52,6 @@ pub(super) struct Start<'a> {
 /// A network under training.
 pub(super) struct Job {
     pub(super) network: Network,
-    sgd: Sgd,
     /// Absent where nothing is left to choose.
     alphas: Option<Alphas>,
     weight_batch: Batch,
@@ -64,17 +66,20 @@ impl Job {
             config,
             topology,
             execution,
+            place,
             seed,
             ..
         } = start;
-        require_memory(training_memory(&config, &topology, execution)?.total())?;
+        if !place.is_device() {
+            require_memory(training_memory(&config, &topology, execution)?.total())?;
+        }
         let shape = [
             execution.batch,
             config.height,
             config.width,
             config.image_channels,
         ];
-        let mut network = Network::new(config, topology.clone(), execution, seed)?;
+        let mut network = Network::on(place, config, topology.clone(), execution, seed)?;
         if let Some(path) = start.weights {
             network.load_tensors(&inputs::read_tensors(path)?)?;
         }
@@ -93,7 +98,6 @@ impl Job {
             }
         };
         Ok(Self {
-            sgd: Sgd::new(SGD, network.weights().len()),
             network,
             alphas: values.map(Alphas::new),
             weight_batch,
@@ -121,13 +125,16 @@ impl Job {
             Some(alphas) => alphas.op_weights(),
             None => OpWeights::ones(self.network.topology()),
         };
-        let outcome =
-            self.network
-                .step(self.weight_batch.images(), &op_weights, Wanted::Weights)?;
-        let norm = gradient_norm(self.network.gradients());
-        let (weights, gradients) = self.network.weights_and_gradients();
-        self.sgd.step(weights, gradients, norm, LEARNING_RATE);
-        Ok(outcome.loss)
+        let (images, regularisation) = (self.weight_batch.images(), Regularisation::default());
+        self.network
+            .start_step(images.into(), &op_weights, Wanted::Weights, regularisation)?;
+        self.network.descend(SGD.descent(LEARNING_RATE))?;
+        // Waits for a device, the descent included.
+        let finished = self.network.outcomes()?;
+        finished
+            .last()
+            .map(|finished| finished.outcome.loss)
+            .context("a step had no outcome")
     }
 
     fn alpha_step(&mut self) -> Result<f64> {
@@ -137,7 +144,7 @@ impl Job {
         let op_weights = alphas.op_weights();
         let images = self.alpha_batch.images();
         let outcome = self.network.step(images, &op_weights, Wanted::OpWeights)?;
-        alphas.step(&op_weights, self.network.op_weight_gradients());
+        alphas.step(&op_weights, &self.network.op_weight_gradients()?);
         Ok(outcome.loss)
     }
 }

@@ -2,8 +2,9 @@
 
 use super::clock::Seconds;
 use super::job::Step;
+use super::launches::OnDevice;
 use super::step::Arguments;
-use asap_space::Form;
+use asap_space::{Form, Place};
 use serde::Serialize;
 
 /// One line of figures; what does not apply is null.
@@ -14,7 +15,10 @@ pub(super) struct Report {
     size: usize,
     image_channels: usize,
     batch: usize,
-    device: &'static str,
+    device: String,
+    precision: &'static str,
+    #[serde(flatten)]
+    on_device: OnDevice,
     step: Step,
     threads: usize,
     genotype: Option<String>,
@@ -45,6 +49,8 @@ pub(super) struct Measured {
     /// The most memory held before there was a network.
     pub(super) base_bytes: Option<u64>,
     pub(super) peak_bytes: Option<u64>,
+    pub(super) place: Place,
+    pub(super) on_device: OnDevice,
 }
 
 impl Report {
@@ -63,13 +69,15 @@ impl Report {
             size: arguments.scale.size,
             image_channels: arguments.image_channels,
             batch: arguments.scale.batch,
-            device: "cpu",
+            device: measured.place.name().to_owned(),
+            precision: measured.place.precision().name(),
+            on_device: measured.on_device,
             step: arguments.step,
             threads: arguments.threads(),
             genotype: arguments.genotype.clone(),
             form: arguments.form(),
-            median_step_s: rounded(median_step_s, 5),
-            min_step_s: rounded(min(&wall), 5),
+            median_step_s: rounded(median_step_s, 7),
+            min_step_s: rounded(min(&wall), 7),
             median_cpu_s: cpu.as_deref().map(|cpu| rounded(median(cpu), 5)),
             min_cpu_s: cpu.as_deref().map(|cpu| rounded(min(cpu), 5)),
             images_per_s: rounded(arguments.scale.batch as f64 / median_step_s, 2),

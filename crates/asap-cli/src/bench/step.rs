@@ -2,12 +2,14 @@
 
 use super::clock::timed;
 use super::job::{Job, Start, Step};
+use super::launches;
 use super::report::{Measured, Report};
 use super::scale::Scale;
+use crate::device::DeviceFlags;
 use crate::{genotypes, output};
 use anyhow::{Result, ensure};
 use asap_genotype::{OpSet, Topology};
-use asap_space::{Execution, Form, macs_per_image, parameter_count};
+use asap_space::{Execution, Form, Place, macs_per_image, parameter_count};
 use asap_train::peak_resident_bytes;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -41,6 +43,11 @@ pub(crate) struct Arguments {
     /// Seed of weights, images and alphas
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    device: DeviceFlags,
+    /// Time the kernels of a step one by one too, on a GPU
+    #[arg(long)]
+    profile: bool,
     /// Start from the weights of a safetensors file
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
@@ -63,7 +70,7 @@ impl Arguments {
         }
     }
 
-    fn start(&self) -> Result<Start<'_>> {
+    fn start<'a>(&'a self, place: &'a Place) -> Result<Start<'a>> {
         ensure!(
             self.threads() > 0,
             "--threads: expected at least 1, found 0"
@@ -83,6 +90,7 @@ impl Arguments {
                 batch: self.scale.batch,
                 threads: self.threads(),
             },
+            place,
             seed: self.seed,
             weights: self.weights.as_deref(),
             inputs: self.inputs.as_deref(),
@@ -96,7 +104,12 @@ impl Arguments {
 /// If a setting makes no sense, a file cannot be read, or the network cannot be built.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.steps > 0, "--steps: expected at least 1, found 0");
-    let start = arguments.start()?;
+    let place = arguments.device.place()?;
+    ensure!(
+        place.is_device() || !arguments.profile,
+        "--profile: only a GPU runs kernels one by one, and the CPU computes here"
+    );
+    let start = arguments.start(&place)?;
     let base_bytes = peak_resident_bytes();
     let mut job = Job::new(start)?;
     let started = Instant::now();
@@ -111,6 +124,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         losses.push(loss?);
         steps.push(seconds);
     }
+    let on_device = launches::of(&mut job, arguments.step, arguments.profile)?;
     let (config, topology) = (job.network.config(), job.network.topology());
     let measured = Measured {
         warmup_seconds,
@@ -120,6 +134,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         weights: parameter_count(config, topology)?,
         base_bytes,
         peak_bytes: peak_resident_bytes(),
+        place,
+        on_device,
     };
     output::line(serde_json::to_string(&Report::new(arguments, measured))?)
 }

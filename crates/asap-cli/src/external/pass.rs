@@ -107,7 +107,7 @@ fn subject(
             let layout = DartsLayout::new(config.clone(), DartsNetwork::Derived(&listing))?;
             require_memory(flags, &layout, execution)?;
             let mut network = Network::new(config, topology, execution, 0)?;
-            network.load_tensors(&saved.network.tensors())?;
+            network.load_tensors(&saved.network.tensors()?)?;
             (network, layout)
         }
         (None, None) => bail!("expected a run or --weights FILE"),
@@ -167,11 +167,11 @@ impl Subject {
         };
         let outcome = self.network.step(images, &self.op_weights, wanted)?;
         let mut tensors = vec![named("loss", vec![1], vec![outcome.loss as f32])];
-        let slab = self.network.slab_tensors(self.network.gradients());
+        let slab = self.network.slab_tensors(&self.network.gradients()?);
         tensors.extend(self.layout.state_dict(&slab));
         if search {
             let gradients =
-                darts_alpha_gradients(&self.op_weights, self.network.op_weight_gradients());
+                darts_alpha_gradients(&self.op_weights, &self.network.op_weight_gradients()?);
             for (name, rows) in ["alphas_normal", "alphas_reduce"]
                 .into_iter()
                 .zip(gradients)

@@ -105,3 +105,41 @@ fn a_network_larger_than_the_memory_is_refused_with_the_sizes() {
     let said = asap(place.path(), &["bench", "step", "--channels", "40000"]);
     said.failed_with(&["memory", "available"]);
 }
+
+#[test]
+fn a_device_that_is_none_is_refused_and_named() {
+    let said = asap(Place::new().path(), &["search", "--device", "gpu"]);
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    assert!(said.stderr.contains("cuda:N, found gpu"), "{}", said.stderr);
+    for command in [["bench", "step"], ["bench", "agree"]] {
+        let arguments = [&command[..], &["--device", "cpu", "--precision", "tf32"]].concat();
+        asap(Place::new().path(), &arguments).failed_with(&[
+            "--precision",
+            "f32 on the CPU",
+            "tf32",
+        ]);
+    }
+    let profile = ["bench", "step", "--device", "cpu", "--profile"];
+    asap(Place::new().path(), &profile).failed_with(&["--profile", "GPU"]);
+}
+
+/// A build with CUDA says something else, and what depends on the machine.
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_build_without_cuda_says_so_before_anything_is_written() {
+    let place = Place::new();
+    for arguments in [
+        vec!["search", "--out", "run"],
+        vec!["train", "ASAP", "--out", "run"],
+        vec!["search", "--resume", "run"],
+        vec!["bench", "step"],
+        vec!["bench", "agree"],
+    ] {
+        let arguments = [arguments, vec!["--device", "cuda:1"]].concat();
+        let said = asap(place.path(), &arguments);
+        said.failed_with(&["built without CUDA", "cargo xtask cuda build"]);
+    }
+    let precision = ["train", "ASAP", "--precision", "bf16"];
+    asap(place.path(), &precision).failed_with(&["--precision", "f32 on the CPU"]);
+    assert!(!place.path().join("run").exists());
+}

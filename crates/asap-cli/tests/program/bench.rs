@@ -151,3 +151,14 @@ fn sizes_that_make_no_network_are_refused() {
     let files = ["bench", "step", "--weights", "nowhere.safetensors"];
     asap(place.path(), &files).failed_with(&["nowhere.safetensors"]);
 }
+
+#[test]
+fn the_processor_agrees_with_itself_on_every_network() {
+    let text = asap(Place::new().path(), &["bench", "agree", "--device", "cpu"]).succeeded();
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(
+        text.lines()
+            .all(|line| line.contains("on cpu in f32: agrees")),
+        "{text}"
+    );
+}

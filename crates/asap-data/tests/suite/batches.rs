@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use asap_data::{
     Augmentation, Batch, BatchConfig, Batches, Dataset, DatasetParts, Normalisation, Pass,
+    PlacedImage,
 };
 use candle_core::Device;
 
@@ -271,4 +272,68 @@ fn settings_that_cannot_work_are_refused_before_anything_runs() {
         1,
     );
     assert!(new(&[0], &padded).contains("crop padding"));
+}
+
+/// The pixels of an image out of the whole set, read as a placement says: from the window, mirrored, looked up, cut out of.
+fn shown(images: &[u8], table: &[f32; 256], placed: &PlacedImage) -> Vec<f32> {
+    let (height, width) = (6_isize, 5_isize);
+    let placement = &placed.placement;
+    let pixel = |y: isize, x: isize| {
+        let cut = placement.cutout.as_ref().is_some_and(|cutout| {
+            cutout.rows.contains(&(y as usize)) && cutout.columns.contains(&(x as usize))
+        });
+        let column = if placement.flip { width - 1 - x } else { x };
+        let (from_y, from_x) = (y + placement.down, column + placement.right);
+        let inside = (0..height).contains(&from_y) && (0..width).contains(&from_x);
+        let at = placed.index as isize * height * width + from_y * width + from_x;
+        let byte = if inside { images[at as usize] } else { 0 };
+        if cut { 0.0 } else { table[byte as usize] }
+    };
+    (0..height)
+        .flat_map(|y| (0..width).map(move |x| (y, x)))
+        .map(|(y, x)| pixel(y, x))
+        .collect()
+}
+
+#[test]
+fn placed_images_are_those_of_the_batches_pixel_by_pixel() {
+    let mut config = training(VARIED, 7);
+    // Black is not 0, so that the frame and what is cut out differ.
+    config.normalisation.mean = vec![0.25];
+    let batches = batches(&config);
+    let mut placed = batches.placed().unwrap();
+    let images = placed.images().to_vec();
+    let table = placed.tables()[0];
+    for (epoch, first) in [(0, 0), (3, 2)] {
+        for (step, batch) in (first..).zip(epoch_of(&batches, epoch, first)) {
+            let found = placed.batch(epoch, step);
+            let labels: Vec<u32> = found.iter().map(|image| image.label).collect();
+            assert_eq!(labels, batch.labels);
+            let pixels: Vec<f32> = found
+                .iter()
+                .flat_map(|image| shown(&images, &table, image))
+                .collect();
+            assert_eq!(pixels, batch.pixels, "epoch {epoch}, step {step}");
+        }
+    }
+}
+
+#[test]
+fn batches_whose_images_change_in_other_ways_have_no_placed_ones() {
+    let changed = Augmentation {
+        auto_augment: true,
+        ..VARIED
+    };
+    let resized = Augmentation {
+        resized_crop: Some(0.5),
+        ..Augmentation::NONE
+    };
+    for augmentation in [changed, resized] {
+        assert!(batches(&training(augmentation, 7)).placed().is_none());
+    }
+    let config = BatchConfig {
+        pass: Pass::Evaluation,
+        ..training(VARIED, 7)
+    };
+    assert!(batches(&config).placed().is_none());
 }

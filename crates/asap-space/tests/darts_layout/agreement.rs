@@ -74,12 +74,12 @@ fn assert_agrees(golden: &Golden, layout: &DartsLayout) {
         outcome.loss
     );
 
-    let gradients = layout.state_dict(&network.slab_tensors(network.gradients()));
+    let gradients = layout.state_dict(&network.slab_tensors(&network.gradients().unwrap()));
     let mut found: BTreeMap<&str, Vec<f32>> = BTreeMap::new();
     for tensor in &gradients {
         found.insert(&tensor.name, tensor.values.clone());
     }
-    let alphas = darts_alpha_gradients(&op_weights, network.op_weight_gradients());
+    let alphas = darts_alpha_gradients(&op_weights, &network.op_weight_gradients().unwrap());
     if golden
         .group("gradient")
         .any(|(key, _)| key == "alphas_normal")

@@ -32,12 +32,12 @@ fn a_state_dict_of_pytorch_is_written_as_it_was_read() {
     ] {
         let golden = Golden::read(file);
         let layout = derived(&golden, genotype);
-        let written = layout.state_dict(&golden.network(&layout).tensors());
+        let written = layout.state_dict(&golden.network(&layout).tensors().unwrap());
         assert_eq!(by_key(&written), by_key(&golden.state_dict));
     }
     let golden = Golden::read("search");
     let layout = search(&golden);
-    let written = layout.state_dict(&golden.network(&layout).tensors());
+    let written = layout.state_dict(&golden.network(&layout).tensors().unwrap());
     assert_eq!(by_key(&written), by_key(&golden.state_dict));
 }
 
@@ -67,12 +67,12 @@ fn every_tensor_of_a_derived_network_comes_back_by_its_operation_and_source() {
     let topology = Topology::from_genotype(listing.genotype());
     let network = Network::new(config(Form::Final), topology, EXECUTION, 5).unwrap();
     let layout = DartsLayout::new(config(Form::Final), DartsNetwork::Derived(listing)).unwrap();
-    let state_dict = layout.state_dict(&network.tensors());
+    let state_dict = layout.state_dict(&network.tensors().unwrap());
     let read = DartsLayout::of_state_dict(&state_dict, DartsNetwork::Derived(listing), [8, 8]);
     let tensors = read.unwrap().tensors(&state_dict).unwrap();
-    assert_eq!(tensors, network.tensors());
+    assert_eq!(tensors, network.tensors().unwrap());
     // Node 4 of the normal cell reads node 3 first.
-    let ours = network.tensors();
+    let ours = network.tensors().unwrap();
     let find = |tensors: &[NamedTensor], name: &str| {
         let found = tensors.iter().find(|tensor| tensor.name == name);
         found.unwrap().values.clone()
@@ -113,17 +113,20 @@ fn statistics_of_a_shared_pool_are_written_to_every_edge_and_read_back_as_one() 
     let topology = Topology::full(&OpSet::darts8());
     let mut network = Network::new(config(Form::Search), topology, EXECUTION, 5).unwrap();
     // Statistics other than those that every network starts with.
-    let mut tensors = network.tensors();
+    let mut tensors = network.tensors().unwrap();
     for (number, tensor) in tensors.iter_mut().enumerate() {
         let values = tensor.values.iter_mut();
         values.for_each(|value| *value += 0.01 * (number % 17) as f32);
     }
     network.load_tensors(&tensors).unwrap();
     let layout = DartsLayout::new(config(Form::Search), DartsNetwork::Search).unwrap();
-    let state_dict = layout.state_dict(&network.tensors());
+    let state_dict = layout.state_dict(&network.tensors().unwrap());
     let read = DartsLayout::of_state_dict(&state_dict, DartsNetwork::Search, [8, 8]).unwrap();
     assert_eq!(read.config().form, Form::Search);
-    assert_eq!(read.tensors(&state_dict).unwrap(), network.tensors());
+    assert_eq!(
+        read.tensors(&state_dict).unwrap(),
+        network.tensors().unwrap()
+    );
     // Two pools on each of 14 edges in each of 5 cells have a name of their own there.
     assert_eq!(layout.counters().len(), normalisations(&state_dict));
     let pools = state_dict.iter().filter(|tensor| {

@@ -66,7 +66,7 @@ impl Case {
     /// the processor has.
     pub(crate) fn assert_agrees(&self) {
         let mut ready = self.ready();
-        let tensors = ready.network.tensors();
+        let tensors = ready.network.tensors().unwrap();
         for level in Level::available() {
             ready.network = self.network(level);
             ready.level = level;
@@ -78,7 +78,7 @@ impl Case {
     /// The network with random statistics and affines.
     pub(crate) fn ready(&self) -> Ready {
         let mut network = self.network(Level::detect());
-        let mut tensors = network.tensors();
+        let mut tensors = network.tensors().unwrap();
         randomise(&mut tensors, &mut Random(11));
         network.load_tensors(&tensors).unwrap();
         Ready::regularised(network, self.images, self.draw, self.regularisation)
@@ -110,7 +110,7 @@ impl Ready {
             random.op_weights(topology)
         };
         let labels = random.labels(images, config.classes);
-        let reference = ReferenceNetwork::new(config, topology, &network.tensors());
+        let reference = ReferenceNetwork::new(config, topology, &network.tensors().unwrap());
         let values = images * config.height * config.width * config.image_channels;
         let pixels = std::iter::repeat_with(|| draw(&mut random, values))
             .take(100)
@@ -178,7 +178,9 @@ impl Ready {
     }
 
     pub(crate) fn assert_gradients_agree(&self) {
-        let found = self.network.slab_tensors(self.network.gradients());
+        let found = self
+            .network
+            .slab_tensors(&self.network.gradients().unwrap());
         let names: Vec<&str> = found.iter().map(|tensor| tensor.name.as_str()).collect();
         for name in self.expected.gradients.keys() {
             assert!(names.contains(&name.as_str()), "no gradient of {name}");
@@ -209,7 +211,7 @@ impl Ready {
     }
 
     pub(crate) fn assert_op_weight_gradients_agree(&self) {
-        let found = self.network.op_weight_gradients();
+        let found = self.network.op_weight_gradients().unwrap();
         for kind in CellKind::ALL {
             let expected = self.expected.op_weight_gradients.cell(kind);
             let all: Vec<f64> = expected.iter().flatten().copied().collect();
@@ -228,7 +230,7 @@ impl Ready {
     }
 
     fn assert_running_statistics_agree(&self) {
-        let tensors = self.network.tensors();
+        let tensors = self.network.tensors().unwrap();
         let found: BTreeMap<_, _> = tensors
             .iter()
             .map(|tensor| (tensor.name.as_str(), &tensor.values))
@@ -245,7 +247,7 @@ impl Ready {
             self.network.config().clone(),
             self.network.topology().clone(),
         );
-        let reference = ReferenceNetwork::new(&config, &topology, &self.network.tensors());
+        let reference = ReferenceNetwork::new(&config, &topology, &self.network.tensors().unwrap());
         let expected = reference.evaluate(&self.pixels, &self.op_weights);
         let found = self.network.logits(&self.pixels, &self.op_weights).unwrap();
         assert_near(&format!("{}, logits", self.level), &found, &expected, LOGIT);

@@ -91,7 +91,7 @@ impl Golden {
         };
         let mut network =
             Network::new(self.config.clone(), self.topology.clone(), execution, 1).unwrap();
-        let mut tensors = network.tensors();
+        let mut tensors = network.tensors().unwrap();
         let before: BTreeMap<&str, &NamedTensor> = self.group("before").collect();
         let (mut parameters, mut drawn) = (0, 0);
         for tensor in &mut tensors {

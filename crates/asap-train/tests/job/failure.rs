@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::scene::{Stripes, TemporaryFolder, config, finished, job, results, run_for};
 use asap_data::{Dataset, Part};
+use asap_space::Place;
 use asap_train::{Error, Event, ImageSource, Job, Outcome, RunConfig, RunFolder, RunState, runs};
 
 fn error_of(job: Job<'_>) -> Error {
@@ -12,7 +13,7 @@ fn error_of(job: Job<'_>) -> Error {
 }
 
 fn resume_error(folder: RunFolder) -> String {
-    match Job::resume(folder, &Stripes) {
+    match Job::resume(folder, &Stripes, Place::Processor) {
         Ok(_) => panic!("it should not go on"),
         Err(error) => error.to_string(),
     }
@@ -47,7 +48,7 @@ fn a_loss_that_is_no_number_names_epoch_step_and_learning_rate() {
     assert_eq!(info.state, RunState::Failed(message));
     // The checkpoint is whole: the run goes on from it, to the same end.
     assert!(matches!(
-        error_of(Job::resume(run, &Stripes).unwrap()),
+        error_of(Job::resume(run, &Stripes, Place::Processor).unwrap()),
         Error::NotFinite { .. }
     ));
 }
@@ -75,7 +76,7 @@ fn a_run_in_use_and_a_finished_run_are_refused() {
     assert!(resume_error(run.clone()).contains("is in use"));
     finished(first);
     assert!(resume_error(run.clone()).contains("is finished"));
-    let again = Job::search(run, config(), &Stripes, vec![]);
+    let again = Job::search(run, config(), &Stripes, vec![], Place::Processor);
     assert!(again.is_err_and(|error| error.to_string().contains("already holds a run")));
 }
 
@@ -101,7 +102,7 @@ fn a_file_that_cannot_be_written_is_named_and_the_run_goes_on_later() {
             .contains("search-00001-000000")
     );
     fs::remove_dir(&obstacle).unwrap();
-    finished(Job::resume(run.clone(), &Stripes).unwrap());
+    finished(Job::resume(run.clone(), &Stripes, Place::Processor).unwrap());
     assert_eq!(results(&run), results(&whole));
     assert!(!run.failure().exists());
 }
@@ -120,7 +121,7 @@ impl ImageSource for Missing {
 fn missing_images_are_named_and_leave_no_folder() {
     let folder = TemporaryFolder::new();
     let run = folder.run("one");
-    let job = Job::search(run.clone(), config(), &Missing, vec![]);
+    let job = Job::search(run.clone(), config(), &Missing, vec![], Place::Processor);
     assert!(job.is_err_and(|error| error.to_string().contains("/nowhere/images")));
     assert!(!run.path().exists());
 }
@@ -131,7 +132,13 @@ fn a_plan_larger_than_the_machine_is_refused_with_both_sizes() {
     let mut config = config();
     config.search.channels = 4096;
     config.search.batch = 65_536;
-    let Err(error) = Job::search(folder.run("one"), config, &Stripes, vec![]) else {
+    let Err(error) = Job::search(
+        folder.run("one"),
+        config,
+        &Stripes,
+        vec![],
+        Place::Processor,
+    ) else {
         panic!("it fits no machine")
     };
     let Error::NotEnoughMemory {
@@ -165,14 +172,14 @@ fn test_images_are_not_read_before_the_training_is_over() {
             last_epoch = metrics.epoch == metrics.epochs;
         }
     };
-    let job = Job::search(run.clone(), config(), &Strict, vec![]).unwrap();
+    let job = Job::search(run.clone(), config(), &Strict, vec![], Place::Processor).unwrap();
     assert!(job.run(&mut progress, &AtomicBool::new(false)).is_err());
     assert!(
         last_epoch && run.network().is_file(),
         "everything but the test is done"
     );
     // With test images that can be read, it only tests.
-    let outcome = Job::resume(run, &Stripes)
+    let outcome = Job::resume(run, &Stripes, Place::Processor)
         .unwrap()
         .run(&mut (), &AtomicBool::new(false));
     assert!(matches!(outcome.unwrap(), Outcome::Finished(_)));
@@ -185,7 +192,13 @@ fn a_configuration_out_of_range_starts_nothing() {
         threads: 0,
         ..config()
     };
-    let job = Job::search(folder.run("one"), config, &Stripes, vec![]);
+    let job = Job::search(
+        folder.run("one"),
+        config,
+        &Stripes,
+        vec![],
+        Place::Processor,
+    );
     assert!(job.is_err_and(|error| error.to_string().contains("`threads` must be at least 1")));
     assert!(!folder.run("one").path().exists());
 }

@@ -2,7 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(unix)]
+#[path = "../../../asap-kernels/tests/device/compile.rs"]
+#[expect(dead_code, reason = "of what asap-kernels tests, this needs a part")]
+mod compile;
 mod failure;
+#[cfg(unix)]
+#[path = "../../../asap-kernels/tests/device/host.rs"]
+#[expect(dead_code, reason = "of what asap-kernels tests, this needs a part")]
+mod host;
+#[cfg(unix)]
+mod on_a_device;
 mod recipes;
 mod resume;
 mod scene;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::scene::{Stripes, TemporaryFolder, config, finished, job, run_for};
 use asap_data::{Dataset, DatasetParts, Part};
 use asap_genotype::{DARTS_V2, Genotype};
-use asap_space::{Execution, StemForm};
+use asap_space::{Execution, Place, StemForm};
 use asap_train::{
     Error, ImageSource, Job, Outcome, RunConfig, RunFolder, SavedNetwork, TransferSource, Views,
     read_metrics,
@@ -50,7 +50,15 @@ impl ImageSource for Wide {
 }
 
 fn train(run: &RunFolder, config: RunConfig) -> Job<'static> {
-    Job::train(run.clone(), config, DARTS_V2.clone(), &Stripes, vec![]).unwrap()
+    Job::train(
+        run.clone(),
+        config,
+        DARTS_V2.clone(),
+        &Stripes,
+        vec![],
+        Place::Processor,
+    )
+    .unwrap()
 }
 
 fn networks(run: &RunFolder) -> [Vec<u8>; 2] {
@@ -74,7 +82,7 @@ fn a_regularised_training_goes_on_to_the_same_bytes_wherever_it_stopped() {
         let run = folder.run(&format!("stopped-{steps}"));
         let outcome = run_for(train(&run, regularised()), steps).unwrap();
         assert!(matches!(outcome, Outcome::Interrupted(_)));
-        let resumed = finished(Job::resume(run.clone(), &Stripes).unwrap());
+        let resumed = finished(Job::resume(run.clone(), &Stripes, Place::Processor).unwrap());
         assert_eq!(networks(&run), networks(&whole), "after {steps} steps");
         assert_eq!(
             resumed.test_ema.unwrap().confusion,
@@ -163,14 +171,22 @@ fn an_auxiliary_head_and_the_stem_of_imagenet_are_trained_saved_and_gone_on_with
         let [whole, stopped] =
             ["whole", "stopped"].map(|name| folder.run(&format!("{name}-{index}")));
         let train = |run: &RunFolder| {
-            Job::train(run.clone(), config.clone(), DARTS_V2.clone(), &Wide, vec![]).unwrap()
+            Job::train(
+                run.clone(),
+                config.clone(),
+                DARTS_V2.clone(),
+                &Wide,
+                vec![],
+                Place::Processor,
+            )
+            .unwrap()
         };
         let summary = finished(train(&whole));
         assert!(matches!(
             run_for(train(&stopped), 2).unwrap(),
             Outcome::Interrupted(_)
         ));
-        finished(Job::resume(stopped.clone(), &Wide).unwrap());
+        finished(Job::resume(stopped.clone(), &Wide, Place::Processor).unwrap());
         let bytes = |run: &RunFolder| fs::read(run.network()).unwrap();
         assert_eq!(bytes(&stopped), bytes(&whole));
         let test = Arc::new(Wide.load(Part::Test).unwrap());
@@ -229,11 +245,20 @@ fn a_transfer_trains_the_cell_of_the_source_and_remembers_where_it_came_from() {
     assert_eq!((from.costs, from.costs.classes), (summary.costs, 3));
     let text = fs::read_to_string(source.genotype()).unwrap();
     let genotype = Genotype::from_json(&text).unwrap();
-    let job = Job::transfer(run.clone(), config(), genotype, &from, &Stripes, vec![]).unwrap();
+    let job = Job::transfer(
+        run.clone(),
+        config(),
+        genotype,
+        &from,
+        &Stripes,
+        vec![],
+        Place::Processor,
+    )
+    .unwrap();
     assert_eq!(TransferSource::read(&run.transfer()).unwrap(), from);
     let stopped = run_for(job, 4).unwrap();
     assert!(matches!(stopped, Outcome::Interrupted(_)));
-    let summary = finished(Job::resume(run.clone(), &Stripes).unwrap());
+    let summary = finished(Job::resume(run.clone(), &Stripes, Place::Processor).unwrap());
     assert!(summary.search.is_none());
     assert_eq!(fs::read_to_string(run.genotype()).unwrap(), text);
     assert_eq!(TransferSource::read(&run.transfer()).unwrap(), from);
@@ -246,6 +271,14 @@ fn a_training_does_not_take_over_the_source_of_a_transfer_that_never_came_to_be(
     fs::create_dir_all(run.path()).unwrap();
     fs::write(run.transfer(), "{}").unwrap();
     let genotype = DARTS_V2.clone();
-    Job::train(run.clone(), config(), genotype, &Stripes, vec![]).unwrap();
+    Job::train(
+        run.clone(),
+        config(),
+        genotype,
+        &Stripes,
+        vec![],
+        Place::Processor,
+    )
+    .unwrap();
     assert!(run.config().exists() && !run.transfer().exists());
 }

@@ -8,12 +8,13 @@ use crate::scene::{
     Stripes, TemporaryFolder, config, copy_folder, finished, job, results, run_for,
 };
 use asap_genotype::DARTS_V2;
+use asap_space::Place;
 use asap_train::{
     EpochMetrics, Event, Job, Outcome, RunFolder, RunState, read_metrics, runs, thin_checkpoints,
 };
 
 fn resumed(folder: &RunFolder) -> Job<'static> {
-    Job::resume(folder.clone(), &Stripes).unwrap()
+    Job::resume(folder.clone(), &Stripes, Place::Processor).unwrap()
 }
 
 /// Metrics without what depends on the clock and the machine.
@@ -146,7 +147,15 @@ fn killed_before_the_first_checkpoint_it_starts_anew() {
 
     let (whole, run) = (folder.run("whole-train"), folder.run("killed-train"));
     let train = |run: &RunFolder| {
-        Job::train(run.clone(), config(), DARTS_V2.clone(), &Stripes, vec![]).unwrap()
+        Job::train(
+            run.clone(),
+            config(),
+            DARTS_V2.clone(),
+            &Stripes,
+            vec![],
+            Place::Processor,
+        )
+        .unwrap()
     };
     finished(train(&whole));
     drop(train(&run));

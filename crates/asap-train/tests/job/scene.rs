@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use asap_data::{Dataset, DatasetParts, Part};
+use asap_space::Place;
 use asap_train::{
     Event, ImageSource, Job, Outcome, Preset, Progress, RunConfig, RunFolder, Schedule, Summary,
 };
@@ -106,6 +107,7 @@ pub(crate) fn job(folder: RunFolder, config: RunConfig) -> Job<'static> {
         config,
         &Stripes,
         vec!["asap".into(), "search".into()],
+        Place::Processor,
     )
     .unwrap()
 }

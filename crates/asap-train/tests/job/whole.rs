@@ -8,7 +8,7 @@ use crate::scene::{Stripes, TemporaryFolder, config, finished, job, results};
 use asap_anneal::{EdgeRule, LedgerLine, replay};
 use asap_data::Part;
 use asap_genotype::{DARTS_V2, Genotype, OpSet, Topology};
-use asap_space::Execution;
+use asap_space::{Execution, Place};
 use asap_train::{
     Event, ImageSource, Job, Phase, RunState, SavedNetwork, Summary, Task, Views, read_metrics,
     runs,
@@ -139,7 +139,15 @@ fn a_search_that_decides_everything_has_no_gap_and_ends_early() {
 fn a_given_genotype_is_trained_without_a_search() {
     let folder = TemporaryFolder::new();
     let run = folder.run("one");
-    let job = Job::train(run.clone(), config(), DARTS_V2.clone(), &Stripes, vec![]).unwrap();
+    let job = Job::train(
+        run.clone(),
+        config(),
+        DARTS_V2.clone(),
+        &Stripes,
+        vec![],
+        Place::Processor,
+    )
+    .unwrap();
     let summary = finished(job);
     assert_eq!(
         (summary.task, summary.search, summary.search_seconds),

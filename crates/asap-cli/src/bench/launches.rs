@@ -1,0 +1,83 @@
+//! What a step is on a device: memory, and kernels.
+
+use super::job::{Job, Step};
+use anyhow::Result;
+use asap_space::{DeviceEngine, Launch, Wanted};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Repetitions of a step that kernels are timed in, after one that is not.
+const REPETITIONS: usize = 5;
+
+/// The part of a report that a processor has not.
+#[derive(Default, Serialize)]
+pub(super) struct OnDevice {
+    /// Memory of the network there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_bytes: Option<usize>,
+    /// Kernels of a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    launches: Option<usize>,
+    /// By kernel, what a step takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernels: Option<BTreeMap<&'static str, Kernel>>,
+}
+
+/// All launches of one kernel in a step.
+#[derive(Default, Serialize)]
+struct Kernel {
+    launches: usize,
+    seconds: f64,
+    /// Read and written at least.
+    bytes: f64,
+    /// Operations of its products.
+    flops: f64,
+}
+
+/// What the step of a job is on its device; with `profile`, kernel by kernel.
+///
+/// # Errors
+/// If the device fails.
+pub(super) fn of(job: &mut Job, step: Step, profile: bool) -> Result<OnDevice> {
+    let Some(engine) = job.network.device() else {
+        return Ok(OnDevice::default());
+    };
+    let launches = launches(engine, step);
+    let kernels = profile.then(|| kernels(engine, &launches)).transpose()?;
+    Ok(OnDevice {
+        device_bytes: Some(engine.bytes()),
+        launches: Some(launches.len()),
+        kernels,
+    })
+}
+
+fn launches(engine: &DeviceEngine, step: Step) -> Vec<Launch> {
+    let weight = || [engine.launches(Wanted::Weights), engine.descent()].concat();
+    let alpha = || engine.launches(Wanted::OpWeights).to_vec();
+    match step {
+        Step::Weight => weight(),
+        Step::Alpha => alpha(),
+        Step::Search => [alpha(), weight()].concat(),
+    }
+}
+
+fn kernels(
+    engine: &mut DeviceEngine,
+    launches: &[Launch],
+) -> Result<BTreeMap<&'static str, Kernel>> {
+    let device = engine.device();
+    device.time(launches)?;
+    let mut kernels: BTreeMap<&'static str, Kernel> = BTreeMap::new();
+    for _ in 0..REPETITIONS {
+        for (launch, seconds) in launches.iter().zip(device.time(launches)?) {
+            kernels.entry(launch.kernel).or_default().seconds += seconds / REPETITIONS as f64;
+        }
+    }
+    for launch in launches {
+        let kernel = kernels.entry(launch.kernel).or_default();
+        kernel.launches += 1;
+        kernel.bytes += launch.work.bytes;
+        kernel.flops += launch.work.operations;
+    }
+    Ok(kernels)
+}

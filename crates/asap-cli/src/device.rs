@@ -1,0 +1,136 @@
+//! `--device` and `--precision`: what computes, and how.
+
+use crate::output;
+use anyhow::{Result, bail};
+use asap_space::{Place, Precision};
+use clap::ValueEnum;
+use std::str::FromStr;
+
+/// Flags of the device.
+#[derive(clap::Args, Clone, Copy)]
+pub(crate) struct DeviceFlags {
+    /// What computes: auto (a GPU where this build and the machine have one), cpu, cuda, or cuda:N for another GPU than the
+    /// first
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: Choice,
+    /// How a GPU multiplies: with factors of f32, tf32 or bf16; sums are f32 or wider [default: tf32; f32 on the CPU]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    precision: Option<Factors>,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Auto,
+    Cpu,
+    Cuda(usize),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ordinal = |text: &str| text.parse().ok();
+        match text {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Cpu),
+            "cuda" => Some(Self::Cuda(0)),
+            other => other
+                .strip_prefix("cuda:")
+                .and_then(ordinal)
+                .map(Self::Cuda),
+        }
+        .ok_or_else(|| format!("expected auto, cpu, cuda or cuda:N, found {text}"))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Factors {
+    F32,
+    Tf32,
+    Bf16,
+}
+
+impl Factors {
+    fn precision(self) -> Precision {
+        match self {
+            Self::F32 => Precision::F32,
+            Self::Tf32 => Precision::Tf32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
+}
+
+impl DeviceFlags {
+    /// Where networks run. Of a GPU that `auto` does not come to, a line says why.
+    ///
+    /// # Errors
+    /// If what was asked for is not there, or cannot compute like that.
+    pub(crate) fn place(self) -> Result<Place> {
+        match self.device {
+            Choice::Cuda(ordinal) => cuda(ordinal, self.gpu_precision()),
+            Choice::Cpu => self.processor(),
+            Choice::Auto if !cfg!(feature = "cuda") => self.processor(),
+            Choice::Auto => match cuda(0, self.gpu_precision()) {
+                Ok(place) => Ok(place),
+                Err(error) => {
+                    output::note(format_args!("the CPU computes: {error:#}"));
+                    self.processor()
+                }
+            },
+        }
+    }
+
+    /// Refuses a device for what only the processor does.
+    ///
+    /// # Errors
+    /// If a GPU was asked for, or a precision that only one has.
+    pub(crate) fn require_processor(self, what: &str) -> Result<()> {
+        if let Choice::Cuda(_) = self.device {
+            bail!("{what} computes on the CPU: leave out --device, or give it cpu");
+        }
+        self.processor().map(drop)
+    }
+
+    fn gpu_precision(self) -> Precision {
+        self.precision
+            .map_or_else(Precision::default, Factors::precision)
+    }
+
+    fn processor(self) -> Result<Place> {
+        match self.precision.map(Factors::precision) {
+            None | Some(Precision::F32) => Ok(Place::Processor),
+            Some(other) => bail!(
+                "--precision: expected f32 on the CPU, found {}",
+                other.name()
+            ),
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(ordinal: usize, precision: Precision) -> Result<Place> {
+    Ok(Place::cuda(ordinal, precision)?)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_ordinal: usize, _precision: Precision) -> Result<Place> {
+    bail!("this asap was built without CUDA: cargo xtask cuda build")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_named_as_the_help_says() {
+        let read = |text: &str| text.parse::<Choice>();
+        assert_eq!(read("auto"), Ok(Choice::Auto));
+        assert_eq!(read("cpu"), Ok(Choice::Cpu));
+        assert_eq!(read("cuda"), Ok(Choice::Cuda(0)));
+        assert_eq!(read("cuda:3"), Ok(Choice::Cuda(3)));
+        for other in ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "CUDA"] {
+            assert!(read(other).is_err(), "{other}");
+        }
+    }
+}

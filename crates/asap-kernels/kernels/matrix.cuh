@@ -1,0 +1,202 @@
+// Products of a block: 8 warps, tiles of 16 x 8, eight deep, from factors in shared memory.
+//
+// A warp keeps to one row of tiles, so that it reads its part of the left factor once for all its columns. Lane l = 4 g + t of a
+// warp holds of each tile the values (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1), whatever the precision: as the tensor
+// cores have it.
+#pragma once
+#include "tensor.cuh"
+
+constexpr u32 WARPS = THREADS / 32;
+
+// Blocks of a multiprocessor that registers must suffice for. Without a number nvcc aims at more, and then spills.
+constexpr u32 RESIDENT = 2;
+
+enum Precision { F32, TF32, BF16 };
+
+// A factor in shared memory: value (i, j) at `at[i * i_step + j * j_step]`.
+struct Factor {
+    const float *at;
+    u32 i_step;
+    u32 j_step;
+};
+
+// Rounded to the nearest number with 10 bits of mantissa, ties away from 0.
+__device__ __forceinline__ u32 tf32(float v) {
+#ifdef __CUDACC__
+    u32 bits;
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(v));
+    return bits;
+#else
+    return (__float_as_uint(v) + 0x1000u) & 0xffffe000u;
+#endif
+}
+
+// Two numbers with 7 bits of mantissa, the first in the low half.
+__device__ __forceinline__ u32 bf16_pair(float low, float high) {
+#ifdef __CUDACC__
+    u32 bits;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+    return bits;
+#else
+    return (u32)asap_bf16(high) << 16 | asap_bf16(low);
+#endif
+}
+
+__device__ __forceinline__ void mma_tf32(float c[4], const u32 a[4], const u32 b[2]) {
+#ifdef __CUDACC__
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+    asap_mma_tf32(c, a, b);
+#endif
+}
+
+__device__ __forceinline__ void mma_bf16(float c[4], const u32 a[2], const u32 b[1]) {
+#ifdef __CUDACC__
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+#else
+    asap_mma_bf16(c, a, b);
+#endif
+}
+
+// Where a thread's values lie in a block's product.
+struct Lane {
+    u32 row;         // first of its rows, the other is 8 below
+    u32 column;      // first of its two columns in the first tile
+    u32 column_step; // from tile to tile
+
+    // For a product of `tile_rows` (1, 2, 4 or 8) rows of tiles.
+    __device__ __forceinline__ explicit Lane(u32 tile_rows) {
+        const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+        row = warp % tile_rows * 16 + lane / 4;
+        column = warp / tile_rows * 8 + lane % 4 * 2;
+        column_step = WARPS / tile_rows * 8;
+    }
+};
+
+// Up to TILES tiles of a product, those that a warp is in charge of.
+template <int TILES> struct Accumulator {
+    float c[TILES][4];
+
+    __device__ __forceinline__ void clear() {
+#pragma unroll
+        for (int j = 0; j < TILES; ++j) c[j][0] = c[j][1] = c[j][2] = c[j][3] = 0.0f;
+    }
+};
+
+// `acc += a b`: `a` is [rows, depth], `b` [depth, columns]; `columns` and `depth` are multiples of 8. Rows of `a` up to the next
+// multiple of 16 are read, whatever they hold: they reach no other row.
+template <Precision P, int TILES>
+__device__ __forceinline__ void multiply(Accumulator<TILES> &acc, u32 tile_rows, const Factor &a, const Factor &b, u32 columns,
+                                         u32 depth) {
+    const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+    const u32 row = warp % tile_rows * 16 + g;
+    const u32 first = warp / tile_rows * 8, step = WARPS / tile_rows * 8;
+    if (first >= columns) return;
+    const float *upper = a.at + (size_t)row * a.i_step, *lower = upper + (size_t)8 * a.i_step;
+    for (u32 k = 0; k < depth; k += 8) {
+        if (P == F32) {
+            float u[8], l[8];
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                u[i] = upper[(k + i) * a.j_step];
+                l[i] = lower[(k + i) * a.j_step];
+            }
+#pragma unroll
+            for (int j = 0; j < TILES; ++j) {
+                const u32 column = first + j * step;
+                if (column >= columns) break;
+                const float *right = b.at + (column + 2 * t) * b.j_step + k * b.i_step;
+#pragma unroll
+                for (int i = 0; i < 8; ++i) {
+                    const float b0 = right[i * b.i_step], b1 = right[i * b.i_step + b.j_step];
+                    acc.c[j][0] = fmaf(u[i], b0, acc.c[j][0]);
+                    acc.c[j][1] = fmaf(u[i], b1, acc.c[j][1]);
+                    acc.c[j][2] = fmaf(l[i], b0, acc.c[j][2]);
+                    acc.c[j][3] = fmaf(l[i], b1, acc.c[j][3]);
+                }
+            }
+        } else if (P == TF32) {
+            const u32 left[4] = {tf32(upper[(k + t) * a.j_step]), tf32(lower[(k + t) * a.j_step]),
+                                 tf32(upper[(k + t + 4) * a.j_step]), tf32(lower[(k + t + 4) * a.j_step])};
+#pragma unroll
+            for (int j = 0; j < TILES; ++j) {
+                const u32 column = first + j * step;
+                if (column >= columns) break;
+                const float *right = b.at + (column + g) * b.j_step + (k + t) * b.i_step;
+                const u32 pair[2] = {tf32(right[0]), tf32(right[4 * b.i_step])};
+                mma_tf32(acc.c[j], left, pair);
+            }
+        } else {
+            const u32 i = k + 2 * t;
+            const u32 left[2] = {bf16_pair(upper[i * a.j_step], upper[(i + 1) * a.j_step]),
+                                 bf16_pair(lower[i * a.j_step], lower[(i + 1) * a.j_step])};
+#pragma unroll
+            for (int j = 0; j < TILES; ++j) {
+                const u32 column = first + j * step;
+                if (column >= columns) break;
+                const float *right = b.at + (column + g) * b.j_step + i * b.i_step;
+                const u32 pair[1] = {bf16_pair(right[0], right[b.i_step])};
+                mma_bf16(acc.c[j], left, pair);
+            }
+        }
+    }
+}
+
+// Sums of outputs and of their squares over all that a block computes, column by column.
+template <int TILES> struct MomentSums {
+    double sum[TILES][2];
+    double square[TILES][2];
+
+    __device__ __forceinline__ void clear() {
+#pragma unroll
+        for (int j = 0; j < TILES; ++j) sum[j][0] = sum[j][1] = square[j][0] = square[j][1] = 0.0;
+    }
+
+    // Outputs of pixels that do not exist are 0 and add nothing.
+    __device__ __forceinline__ void add(const Accumulator<TILES> &acc) {
+#pragma unroll
+        for (int j = 0; j < TILES; ++j) {
+#pragma unroll
+            for (int i = 0; i < 2; ++i) {
+                const float upper = acc.c[j][i], lower = acc.c[j][i + 2];
+                sum[j][i] += (double)upper + (double)lower;
+                square[j][i] += (double)upper * upper + (double)lower * lower;
+            }
+        }
+    }
+
+    // Writes `[2][stride]` sums of `columns` columns; all threads take part. `room` holds 8 * 64 doubles, of a product with 4 rows of
+    // tiles and up to 64 columns, and nobody uses it any more.
+    __device__ __forceinline__ void write(double *room, double *out, u32 columns, u32 stride) {
+        const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+        const Lane place(4);
+#pragma unroll
+        for (int j = 0; j < TILES; ++j) {
+#pragma unroll
+            for (int i = 0; i < 2; ++i) {
+                double s = sum[j][i], q = square[j][i];
+#pragma unroll
+                for (int mask = 4; mask < 32; mask *= 2) {
+                    s += __shfl_xor_sync(0xffffffffu, s, mask);
+                    q += __shfl_xor_sync(0xffffffffu, q, mask);
+                }
+                const u32 column = place.column + j * place.column_step + i;
+                if (lane < 4 && column < columns) {
+                    room[(warp % 4 * 2) * 64 + column] = s;
+                    room[(warp % 4 * 2 + 1) * 64 + column] = q;
+                }
+            }
+        }
+        __syncthreads();
+        for (u32 i = threadIdx.x; i < 2 * columns; i += THREADS) {
+            const u32 which = i / columns, column = i % columns;
+            double total = 0.0;
+            for (u32 row = 0; row < 4; ++row) total += room[(2 * row + which) * 64 + column];
+            out[(size_t)which * stride + column] = total;
+        }
+    }
+};

@@ -1,0 +1,10 @@
+// Every kernel, as one translation unit.
+#include "chain.cu"
+#include "coefficients.cu"
+#include "depthwise.cu"
+#include "elementwise.cu"
+#include "head.cu"
+#include "images.cu"
+#include "optimizer.cu"
+#include "pool.cu"
+#include "product.cu"

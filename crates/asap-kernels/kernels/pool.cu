@@ -1,0 +1,212 @@
+// 3x3 pools with padding 1, and pools over a window without padding, forward and back.
+//
+// The average does not count the padding. The first of several equal maxima, in rows and then columns, gets the gradient.
+#include "quad.cuh"
+
+enum PoolKind { MAXIMUM, AVERAGE };
+
+// Four channels of a view, its coefficients read once.
+struct Source {
+    Tensor y;
+    float4 a;
+    float4 b;
+    u32 image;
+    u32 channel;
+    bool normalised;
+
+    __device__ __forceinline__ Source(const View &view, u32 image, u32 channel)
+        : y(view.y), a(zero4()), b(zero4()), image(image), channel(channel), normalised(view.a) {
+        if (!normalised) return;
+        a = load4(view.a + channel);
+        b = load4(view.b + channel);
+    }
+
+    __device__ __forceinline__ float4 at(u32 pixel) const {
+        const float4 v = load4(address(y, image, pixel) + channel);
+        return normalised ? fma4(a, v, b) : v;
+    }
+};
+
+__device__ __forceinline__ float4 max4(float4 v, float4 w) {
+    return make_float4(fmaxf(v.x, w.x), fmaxf(v.y, w.y), fmaxf(v.z, w.z), fmaxf(v.w, w.w));
+}
+
+// Pixels of a 3x3 window along one axis.
+__device__ __forceinline__ u32 window_size(u32 middle, u32 size) {
+    return 3 - (middle == 0) - (middle + 1 == size);
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) pool_forward(const pool_forward_job *jobs, const Step *step) {
+    const pool_forward_job &job = jobs[blockIdx.z];
+    const u32 out_height = (job.height + job.stride - 1) / job.stride, out_width = (job.width + job.stride - 1) / job.stride;
+    const Quad at(out_height * out_width, job.channels);
+    if (at.image >= step->images) return;
+    const Source source(job.source, at.image, at.channel);
+    const u32 row = at.pixel / out_width * job.stride, column = at.pixel % out_width * job.stride;
+    const u32 middle = row * job.width + column;
+    const bool rows[3] = {row > 0, true, row + 1 < job.height};
+    const bool columns[3] = {column > 0, true, column + 1 < job.width};
+    // What lies outside is the middle once more, which changes no maximum, and is not added.
+    float4 values[9];
+#pragma unroll
+    for (u32 i = 0; i < 9; ++i) {
+        const bool inside = rows[i / 3] && columns[i % 3];
+        values[i] = source.at(inside ? middle + (i / 3) * job.width + i % 3 - job.width - 1 : middle);
+    }
+    float4 result = job.kind == MAXIMUM ? values[0] : zero4();
+#pragma unroll
+    for (u32 i = 0; i < 9; ++i) {
+        if (job.kind == MAXIMUM) {
+            result = max4(result, values[i]);
+        } else if (rows[i / 3] && columns[i % 3]) {
+            result = add4(result, values[i]);
+        }
+    }
+    if (job.kind == AVERAGE) {
+        const u32 count = window_size(row, job.height) * window_size(column, job.width);
+        result = times4(result, 1.0f / (float)count);
+    }
+    store4(address(job.y, at.image, at.pixel) + at.channel, result);
+}
+
+// The outputs whose window's middle lies before, at and behind an input along one axis; NONE where there is none.
+struct Middles {
+    static constexpr u32 NONE = 0xffffffffu;
+    u32 out[3];
+
+    __device__ __forceinline__ Middles(u32 at, u32 stride, u32 size) {
+        const u32 whole = at / stride, rest = at - whole * stride;
+        out[0] = at > 0 && rest == (stride > 1) ? whole - (stride == 1) : NONE;
+        out[1] = rest == 0 ? whole : NONE;
+        out[2] = at + 1 < size && rest + 1 == stride ? whole + 1 : NONE;
+    }
+};
+
+// Where four channels have met a window's maximum.
+struct Met {
+    bool x, y, z, w;
+
+    __device__ __forceinline__ void look(float4 v, float4 maximum) {
+        x |= v.x == maximum.x;
+        y |= v.y == maximum.y;
+        z |= v.z == maximum.z;
+        w |= v.w == maximum.w;
+    }
+};
+
+// The gradient of one input through a maximum: from every window in which it is the first to equal the maximum.
+__device__ __forceinline__ float4 maximum_gradient(const PoolGradient &pool, const Source &source, const pool_gradient_job &job,
+                                                   u32 row, u32 column, const Middles &rows, const Middles &columns) {
+    const u32 out_width = (job.width + job.stride - 1) / job.stride;
+    // All inputs that may come before this one in a window: two rows above and two pixels to the left, this one last. What lies
+    // outside is no number and equals nothing.
+    const float4 nothing = make_float4(NAN, NAN, NAN, NAN);
+    float4 before[3][5];
+#pragma unroll
+    for (u32 i = 0; i < 13; ++i) {
+        const u32 y = row + i / 5 - 2, x = column + i % 5 - 2;
+        before[i / 5][i % 5] = y < job.height && x < job.width ? source.at(y * job.width + x) : nothing;
+    }
+    float4 sum = zero4();
+#pragma unroll
+    for (u32 i = 0; i < 9; ++i) {
+        const u32 dy = i / 3, dx = i % 3;
+        if (rows.out[dy] == Middles::NONE || columns.out[dx] == Middles::NONE) continue;
+        const u32 out = rows.out[dy] * out_width + columns.out[dx];
+        const float4 maximum = load4(address(pool.y, source.image, out) + source.channel);
+        const float4 g = load4(address(pool.dy, source.image, out) + source.channel);
+        // The window begins in row dy and column dx of `before`.
+        Met earlier = {false, false, false, false}, now = earlier;
+#pragma unroll
+        for (u32 j = 0; j < (2 - dy) * 3 + 2 - dx; ++j) earlier.look(before[dy + j / 3][dx + j % 3], maximum);
+        now.look(before[2][2], maximum);
+        sum.x += now.x && !earlier.x ? g.x : 0.0f;
+        sum.y += now.y && !earlier.y ? g.y : 0.0f;
+        sum.z += now.z && !earlier.z ? g.z : 0.0f;
+        sum.w += now.w && !earlier.w ? g.w : 0.0f;
+    }
+    return sum;
+}
+
+// The gradient of one input through an average.
+__device__ __forceinline__ float4 average_gradient(const PoolGradient &pool, const Source &source, const pool_gradient_job &job,
+                                                   u32 row, u32 column, const Middles &rows, const Middles &columns) {
+    const u32 out_width = (job.width + job.stride - 1) / job.stride;
+    float4 sum = zero4();
+#pragma unroll
+    for (u32 i = 0; i < 9; ++i) {
+        const u32 dy = i / 3, dx = i % 3;
+        if (rows.out[dy] == Middles::NONE || columns.out[dx] == Middles::NONE) continue;
+        const u32 count = window_size(row + dy - 1, job.height) * window_size(column + dx - 1, job.width);
+        const u32 out = rows.out[dy] * out_width + columns.out[dx];
+        const float4 g = load4(address(pool.dy, source.image, out) + source.channel);
+        sum = add4(sum, times4(g, 1.0f / (float)count));
+    }
+    return sum;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) pool_gradient(const pool_gradient_job *jobs, const Step *step) {
+    const pool_gradient_job &job = jobs[blockIdx.z];
+    const Quad at(job.height * job.width, job.channels);
+    if (at.image >= step->images) return;
+    float *out = address(job.out, at.image, at.pixel) + at.channel;
+    float4 sum = job.add ? load4(out) : zero4();
+    const Source source(job.source, at.image, at.channel);
+    const u32 row = at.pixel / job.width, column = at.pixel % job.width;
+    const Middles rows(row, job.stride, job.height), columns(column, job.stride, job.width);
+    for (u32 k = 0; k < job.pools_count; ++k) {
+        const PoolGradient &pool = job.pools[k];
+        sum = add4(sum, pool.kind == MAXIMUM ? maximum_gradient(pool, source, job, row, column, rows, columns)
+                                             : average_gradient(pool, source, job, row, column, rows, columns));
+    }
+    store4(out, add4(sum, sum_terms4(job.terms, job.terms_count, step, at.image, at.pixel, at.channel)));
+}
+
+// Outputs of a window along one axis.
+__device__ __forceinline__ u32 window_outputs(u32 size, const window_pool_job &pool) {
+    return (size - pool.window) / pool.stride + 1;
+}
+
+__device__ __forceinline__ float window_share(const window_pool_job &pool) { return 1.0f / (float)(pool.window * pool.window); }
+
+extern "C" __global__ void __launch_bounds__(THREADS) window_pool(const window_pool_job *jobs, const Step *step) {
+    const window_pool_job &job = jobs[blockIdx.z];
+    const u32 out_width = window_outputs(job.width, job);
+    const Quad at(window_outputs(job.height, job) * out_width, job.channels);
+    if (at.image >= step->images) return;
+    const Source source(job.source, at.image, at.channel);
+    u32 pixel = at.pixel / out_width * job.stride * job.width + at.pixel % out_width * job.stride;
+    float4 sum = zero4();
+    for (u32 y = 0; y < job.window; ++y, pixel += job.width) {
+#pragma unroll 5
+        for (u32 x = 0; x < job.window; ++x) sum = add4(sum, relu4(source.at(pixel + x)));
+    }
+    store4(address(job.y, at.image, at.pixel) + at.channel, times4(sum, window_share(job)));
+}
+
+// First and one past the last output whose window holds an input, along one axis.
+__device__ __forceinline__ Share windows_around(u32 at, u32 size, const window_pool_job &pool) {
+    const u32 first = at < pool.window ? 0 : (at - pool.window) / pool.stride + 1;
+    return {first, min(at / pool.stride + 1, window_outputs(size, pool))};
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) window_pool_gradient(const window_pool_gradient_job *jobs,
+                                                                           const Step *step) {
+    const window_pool_gradient_job &job = jobs[blockIdx.z];
+    const window_pool_job &pool = job.pool;
+    const Quad at(pool.height * pool.width, pool.channels);
+    if (at.image >= step->images) return;
+    float *out = address(job.out, at.image, at.pixel) + at.channel;
+    const float4 before = job.add ? load4(out) : zero4();
+    const float4 sign = Source(pool.source, at.image, at.channel).at(at.pixel);
+    const u32 out_width = window_outputs(pool.width, pool);
+    const Share rows = windows_around(at.pixel / pool.width, pool.height, pool);
+    const Share columns = windows_around(at.pixel % pool.width, pool.width, pool);
+    float4 sum = zero4();
+    for (u32 y = rows.first; y < rows.last; ++y) {
+        for (u32 x = columns.first; x < columns.last; ++x) {
+            sum = add4(sum, load4(address(pool.y, at.image, y * out_width + x) + at.channel));
+        }
+    }
+    store4(out, add4(before, where_positive4(sign, times4(sum, window_share(pool)))));
+}

@@ -1,0 +1,89 @@
+// How kernels read tensors: views through a normalisation, terms that drop-path may lose, four channels at a time.
+#pragma once
+#include "abi.cuh"
+
+__device__ __forceinline__ float *address(const Tensor &t, u32 image, u32 pixel) {
+    return t.at + (size_t)image * t.image + (size_t)pixel * t.pixel;
+}
+
+__device__ __forceinline__ float4 load4(const float *at) { return *reinterpret_cast<const float4 *>(at); }
+
+__device__ __forceinline__ void store4(float *at, float4 v) { *reinterpret_cast<float4 *>(at) = v; }
+
+__device__ __forceinline__ float4 add4(float4 a, float4 b) {
+    return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
+}
+
+__device__ __forceinline__ float4 fma4(float4 a, float4 b, float4 c) {
+    return make_float4(fmaf(a.x, b.x, c.x), fmaf(a.y, b.y, c.y), fmaf(a.z, b.z, c.z), fmaf(a.w, b.w, c.w));
+}
+
+__device__ __forceinline__ float4 relu4(float4 v) {
+    return make_float4(fmaxf(v.x, 0.0f), fmaxf(v.y, 0.0f), fmaxf(v.z, 0.0f), fmaxf(v.w, 0.0f));
+}
+
+// `v` where `sign` is positive, else 0.
+__device__ __forceinline__ float4 where_positive4(float4 sign, float4 v) {
+    return make_float4(sign.x > 0.0f ? v.x : 0.0f, sign.y > 0.0f ? v.y : 0.0f, sign.z > 0.0f ? v.z : 0.0f,
+                       sign.w > 0.0f ? v.w : 0.0f);
+}
+
+// One value of a view. The product is fused everywhere, so that a value is the same bits wherever it is read.
+__device__ __forceinline__ float value(const View &view, u32 image, u32 pixel, u32 channel) {
+    const float y = address(view.y, image, pixel)[channel];
+    return view.a ? fmaf(view.a[channel], y, view.b[channel]) : y;
+}
+
+// Channels `channel..channel + 4` of a view.
+__device__ __forceinline__ float4 value4(const View &view, u32 image, u32 pixel, u32 channel) {
+    const float4 y = load4(address(view.y, image, pixel) + channel);
+    return view.a ? fma4(load4(view.a + channel), y, load4(view.b + channel)) : y;
+}
+
+// SplitMix64 of a counter, as `src/regularisation.rs` has it.
+__device__ __forceinline__ u64 mixed(u64 counter) {
+    u64 bits = counter + 0x9e3779b97f4a7c15ull;
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9ull;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebull;
+    return bits ^ (bits >> 31);
+}
+
+// Whether drop-path leaves a term to an image: the same choice as `Regularisation::path_scale`.
+__device__ __forceinline__ bool keeps(const Step *step, u32 image, u32 cell, u32 weight) {
+    if (weight == NEVER_LOST || step->drop_path <= 0.0f) return true;
+    const u64 operation = (u64)cell << 32 | weight;
+    const u64 bits = mixed(mixed(mixed(step->seed) ^ image) ^ operation);
+    const float share = (float)(u32)(bits >> 40) / 16777216.0f;
+    return !(share < step->drop_path);
+}
+
+// The sum of terms at one pixel, channels `channel..channel + 4`.
+__device__ __forceinline__ float4 sum_terms4(const Term *terms, u32 count, const Step *step, u32 image, u32 pixel,
+                                             u32 channel) {
+    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    for (u32 t = 0; t < count; ++t) {
+        const Term &term = terms[t];
+        if (!keeps(step, image, term.cell, term.weight)) continue;
+        const float4 y = load4(address(term.y, image, pixel) + channel);
+        sum = term.scale ? fma4(load4(term.scale + channel), y, sum) : add4(y, sum);
+        if (term.shift) sum = add4(load4(term.shift + channel), sum);
+    }
+    return sum;
+}
+
+// A sum over its splits, in order.
+__device__ __forceinline__ double total(const Sums &sums, u32 channel) {
+    double sum = 0.0;
+    for (u32 split = 0; split < sums.splits; ++split) sum += sums.at[(size_t)split * sums.stride + channel];
+    return sum;
+}
+
+// Items `first..last` of `count` that the `split`th of `splits` blocks takes.
+struct Share {
+    u32 first;
+    u32 last;
+};
+
+__device__ __forceinline__ Share share_of(u32 count, u32 split, u32 splits) {
+    return {(u32)((u64)count * split / splits), (u32)((u64)count * (split + 1) / splits)};
+}

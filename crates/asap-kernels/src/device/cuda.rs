@@ -1,0 +1,275 @@
+//! An NVIDIA GPU, through the driver alone: a context, a stream of its own, and the kernels of `kernels/` compiled ahead.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaContext, CudaEvent, CudaFunction, CudaGraph, CudaModule, CudaStream, DriverError, result,
+    sys,
+};
+use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
+
+use super::abi::THREADS;
+use super::launch::{Device, Launch};
+use crate::error::Error;
+
+/// Machine code for several architectures, and PTX for those to come.
+static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
+
+/// Bytes of shared memory that every kernel may have without asking.
+const PLAIN_SHARED_BYTES: u32 = 48 << 10;
+
+/// An NVIDIA GPU.
+pub struct CudaDevice {
+    // Graphs and functions go before what they belong to.
+    graphs: HashMap<u64, CudaGraph>,
+    next_graph: u64,
+    kernels: HashMap<&'static str, Kernel>,
+    module: Arc<CudaModule>,
+    stream: Arc<CudaStream>,
+    context: Arc<CudaContext>,
+    name: String,
+    most_shared_bytes: u32,
+}
+
+// SAFETY: graphs are not synchronised by the driver, so that one thread at a time may use them: that which has the device.
+unsafe impl Send for CudaDevice {}
+
+/// A kernel, and the shared memory it has been promised.
+struct Kernel {
+    function: CudaFunction,
+    shared_bytes: u32,
+}
+
+impl CudaDevice {
+    /// The GPU with this number, from 0 on.
+    ///
+    /// # Errors
+    /// If there is no driver, no such GPU, or none that the kernels were compiled for.
+    pub fn new(ordinal: usize) -> Result<Self, Error> {
+        let at = |problem: &dyn std::fmt::Display| Error::Device {
+            what: format!("CUDA device {ordinal}"),
+            problem: problem.to_string(),
+        };
+        let open = || -> Result<Self, DriverError> {
+            let context = CudaContext::new(ordinal)?;
+            let stream = context.new_stream()?;
+            let (major, minor) = context.compute_capability()?;
+            let optin =
+                sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+            let most_shared_bytes = context.attribute(optin)? as u32;
+            let name = format!("{} (sm_{major}{minor})", context.name()?);
+            let module = context.load_module(Ptx::from_binary(KERNELS.to_vec()))?;
+            Ok(Self {
+                graphs: HashMap::new(),
+                next_graph: 0,
+                kernels: HashMap::new(),
+                module,
+                stream,
+                context,
+                name,
+                most_shared_bytes,
+            })
+        };
+        if KERNELS.is_empty() {
+            return Err(at(&"this build has no kernels: its nvcc was a stand-in"));
+        }
+        open().map_err(|error| at(&error))
+    }
+
+    fn failed(&self, what: &str, error: DriverError) -> Error {
+        Error::Device {
+            what: format!("{what} on {}", self.name),
+            problem: error.to_string(),
+        }
+    }
+
+    /// Makes a kernel ready for as much shared memory.
+    fn prepare(&mut self, name: &'static str, shared_bytes: u32) -> Result<(), Error> {
+        if shared_bytes > self.most_shared_bytes {
+            return Err(Error::Device {
+                what: format!("{name} on {}", self.name),
+                problem: format!(
+                    "a block needs {shared_bytes} bytes of shared memory and gets at most {}",
+                    self.most_shared_bytes
+                ),
+            });
+        }
+        if !self.kernels.contains_key(name) {
+            let function = self.module.load_function(name);
+            let function = function.map_err(|error| self.failed(name, error))?;
+            let shared_bytes = PLAIN_SHARED_BYTES;
+            self.kernels.insert(
+                name,
+                Kernel {
+                    function,
+                    shared_bytes,
+                },
+            );
+        }
+        let kernel = &self.kernels[name];
+        if shared_bytes > kernel.shared_bytes {
+            let attribute =
+                sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+            let granted = kernel
+                .function
+                .set_attribute(attribute, shared_bytes as i32);
+            granted.map_err(|error| self.failed(name, error))?;
+            if let Some(kernel) = self.kernels.get_mut(name) {
+                kernel.shared_bytes = shared_bytes;
+            }
+        }
+        Ok(())
+    }
+
+    /// Launches a kernel that is ready.
+    fn enqueue(&self, launch: &Launch) -> Result<(), Error> {
+        let Launch {
+            kernel,
+            grid: [x, y, z],
+            shared_bytes,
+            mut jobs,
+            mut step,
+            ..
+        } = *launch;
+        let mut arguments = [(&raw mut jobs).cast::<c_void>(), (&raw mut step).cast()];
+        // SAFETY: every kernel takes two addresses; jobs and step lie on the device, where the program that the launch belongs
+        // to has put them, and the grid is that of the jobs.
+        let launched = unsafe {
+            result::launch_kernel(
+                self.kernels[kernel].function.cu_function(),
+                (x, y, z),
+                (THREADS, 1, 1),
+                shared_bytes,
+                self.stream.cu_stream(),
+                &mut arguments,
+            )
+        };
+        launched.map_err(|error| self.failed(kernel, error))
+    }
+
+    fn bind(&self) -> Result<(), Error> {
+        self.context
+            .bind_to_thread()
+            .map_err(|error| self.failed("a call", error))
+    }
+
+    fn synchronise(&self) -> Result<(), Error> {
+        self.stream
+            .synchronize()
+            .map_err(|error| self.failed("what was launched", error))
+    }
+
+    fn capture(&self, launches: &[Launch]) -> Result<CudaGraph, Error> {
+        let fail = |error| self.failed("a graph", error);
+        let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+        self.stream.begin_capture(mode).map_err(fail)?;
+        let launched = launches.iter().try_for_each(|launch| self.enqueue(launch));
+        // A capture that failed has to end, too.
+        let graph = self.stream.end_capture(sys::CUgraphInstantiate_flags(0));
+        launched?;
+        graph.map_err(fail)?.ok_or_else(|| Error::Device {
+            what: format!("a graph on {}", self.name),
+            problem: "the driver recorded nothing".to_owned(),
+        })
+    }
+}
+
+impl Device for CudaDevice {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {
+        self.bind()?;
+        let what = || format!("{} MiB", bytes.div_ceil(1 << 20));
+        // SAFETY: nobody reads the memory before it is zeroed.
+        let address = unsafe { result::malloc_sync(bytes.max(1)) };
+        let address = address.map_err(|error| self.failed(&what(), error))?;
+        // SAFETY: the memory has been allocated; the stream runs in order.
+        let zeroed = unsafe { result::memset_d8_async(address, 0, bytes, self.stream.cu_stream()) };
+        zeroed.map_err(|error| self.failed(&what(), error))?;
+        Ok(address)
+    }
+
+    fn free(&mut self, address: u64) {
+        // What fails here has failed before: there is nobody left to tell.
+        let _ = self.synchronise();
+        if self.bind().is_ok() {
+            // SAFETY: the memory came from `allocate`, and nothing runs that uses it.
+            let _ = unsafe { result::free_sync(address) };
+        }
+    }
+
+    fn upload(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.bind()?;
+        // SAFETY: the caller's memory is as large. Bytes in ordinary memory are staged before the call returns.
+        let copied = unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) };
+        copied.map_err(|error| self.failed("a copy", error))
+    }
+
+    fn download(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        self.bind()?;
+        // SAFETY: the caller's memory is as large, and the bytes stay until the copy is done.
+        let copied = unsafe { result::memcpy_dtoh_async(bytes, address, self.stream.cu_stream()) };
+        let done = self.synchronise();
+        copied.map_err(|error| self.failed("a copy", error))?;
+        done
+    }
+
+    fn launch(&mut self, launch: &Launch) -> Result<(), Error> {
+        self.bind()?;
+        self.prepare(launch.kernel, launch.shared_bytes)?;
+        self.enqueue(launch)
+    }
+
+    fn record(&mut self, launches: &[Launch]) -> Result<u64, Error> {
+        self.bind()?;
+        for launch in launches {
+            self.prepare(launch.kernel, launch.shared_bytes)?;
+        }
+        let graph = self.capture(launches)?;
+        let number = self.next_graph;
+        self.next_graph += 1;
+        self.graphs.insert(number, graph);
+        Ok(number)
+    }
+
+    fn replay(&mut self, graph: u64) -> Result<(), Error> {
+        let launched = self.graphs[&graph].launch();
+        launched.map_err(|error| self.failed("a graph", error))
+    }
+
+    fn forget(&mut self, graph: u64) {
+        // The graph may still run.
+        let _ = self.synchronise();
+        self.graphs.remove(&graph);
+    }
+
+    fn time(&mut self, launches: &[Launch]) -> Result<Vec<f64>, Error> {
+        let event = || {
+            let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
+            self.context.new_event(Some(flags))
+        };
+        let events = (0..=launches.len()).map(|_| event());
+        let events: Result<Vec<_>, _> = events.collect();
+        let events = events.map_err(|error| self.failed("an event", error))?;
+        let mark = |device: &Self, at: usize| {
+            let marked = events[at].record(&device.stream);
+            marked.map_err(|error| device.failed("an event", error))
+        };
+        mark(self, 0)?;
+        for (i, launch) in launches.iter().enumerate() {
+            self.launch(launch)?;
+            mark(self, i + 1)?;
+        }
+        self.synchronise()?;
+        let seconds = |pair: &[CudaEvent]| {
+            let milliseconds = pair[0].elapsed_ms(&pair[1]);
+            let milliseconds = milliseconds.map_err(|error| self.failed("an event", error))?;
+            Ok(f64::from(milliseconds) / 1e3)
+        };
+        events.windows(2).map(seconds).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! A launch, and what launches it.
+
+use crate::error::Error;
+
+/// How products compute: accumulation, sums and everything else are f32 or wider in all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Plain f32.
+    F32,
+    /// Factors with 10 bits of mantissa, on tensor cores.
+    #[default]
+    Tf32,
+    /// Factors with 7 bits of mantissa, on tensor cores.
+    Bf16,
+}
+
+impl Precision {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
+/// One kernel over a table of jobs, in blocks of [`super::abi::THREADS`] threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch {
+    /// Its name in `kernels/*.cu`.
+    pub kernel: &'static str,
+    /// Blocks along each dimension, at least 1.
+    pub grid: [u32; 3],
+    /// Bytes of dynamic shared memory of a block.
+    pub shared_bytes: u32,
+    /// Address of the table of jobs.
+    pub jobs: u64,
+    /// Address of the step.
+    pub step: u64,
+    /// Bytes that it reads and writes at least, and operations of its products, for a full batch.
+    pub work: Work,
+}
+
+/// What a launch cannot do without.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Bytes read and written, each once.
+    pub bytes: f64,
+    /// Floating-point operations, two for a multiply-accumulate.
+    pub operations: f64,
+}
+
+/// Where kernels run, with memory of its own. What is launched runs in order.
+pub trait Device: Send {
+    /// Name of the device.
+    fn name(&self) -> String;
+
+    /// Zeroed memory, its address a multiple of 256.
+    ///
+    /// # Errors
+    /// If there is not as much.
+    fn allocate(&mut self, bytes: usize) -> Result<u64, Error>;
+
+    /// Gives memory back, once everything launched so far has run.
+    fn free(&mut self, address: u64);
+
+    /// Copies to the device.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn upload(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Copies from the device, once everything launched so far has run.
+    ///
+    /// # Errors
+    /// If the device fails, now or in an earlier launch.
+    fn download(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error>;
+
+    /// Launches now.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn launch(&mut self, launch: &Launch) -> Result<(), Error>;
+
+    /// Puts launches together, to be repeated as a whole under the number that comes back.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn record(&mut self, launches: &[Launch]) -> Result<u64, Error>;
+
+    /// Launches what was recorded.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn replay(&mut self, graph: u64) -> Result<(), Error>;
+
+    /// Forgets what was recorded.
+    fn forget(&mut self, graph: u64);
+
+    /// Seconds that each of these launches takes, one after the other.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn time(&mut self, launches: &[Launch]) -> Result<Vec<f64>, Error>;
+}

@@ -1,0 +1,198 @@
+//! Banks forward: all chains that leave a node are one launch, so are its pools and its reduces.
+
+use super::Lowering;
+use super::product::Forward;
+use super::tasks::SUMS_FLOATS;
+use crate::device::abi;
+use crate::device::launch::Work;
+use crate::error::Error;
+use crate::plan::{Bank, Chain, Size, View};
+use crate::pool::PoolKind;
+
+/// Most channels of a chain: the gradient of a square of 64 pixels has to fit shared memory.
+const MAX_CHANNELS: usize = 256;
+
+impl Lowering<'_> {
+    pub(super) fn bank_first(&mut self, bank: &Bank) -> Result<(), Error> {
+        let out = bank.size.strided(bank.stride);
+        self.pools(bank);
+        for pool in &bank.pools {
+            if let (Some(norm), true) = (pool.y.norm, self.goal.train()) {
+                let y = self.tensor(pool.y.place);
+                self.pool_moments(norm, y, out);
+            }
+        }
+        let reduces: Vec<_> = bank.reduces.iter().map(|(reduce, _)| *reduce).collect();
+        if !reduces.is_empty() {
+            let forward = reduces.iter().map(|reduce| Forward {
+                convolution: self.reduce_convolution(reduce, bank.size),
+                source: self.view(bank.source),
+                y: reduce.y,
+                norm: Some(reduce.norm),
+            });
+            let forward: Vec<_> = forward.collect();
+            self.product_forward(&forward, true);
+        }
+        let chains: Vec<_> = bank
+            .convolutions
+            .iter()
+            .map(|c| (&c.first, bank.source))
+            .collect();
+        self.chains(bank.size, &chains)
+    }
+
+    pub(super) fn bank_second(&mut self, bank: &Bank) -> Result<(), Error> {
+        let out = bank.size.strided(bank.stride);
+        let chains: Vec<_> = bank
+            .convolutions
+            .iter()
+            .filter_map(|c| {
+                let source = View {
+                    place: c.first.y,
+                    norm: Some(c.first.norm),
+                };
+                Some((c.second.as_ref()?, source))
+            })
+            .collect();
+        self.chains(out, &chains)
+    }
+
+    /// Chains of sources of one size.
+    fn chains(&mut self, size: Size, chains: &[(&Chain, View)]) -> Result<(), Error> {
+        let Some((first, _)) = chains.first() else {
+            return Ok(());
+        };
+        let channels = size.channels;
+        if channels > MAX_CHANNELS {
+            return Err(Error::Device {
+                what: format!("a depthwise separable convolution of {channels} channels"),
+                problem: format!("kernels take at most {MAX_CHANNELS}"),
+            });
+        }
+        let out = size.strided(first.taps.stride);
+        let splits = self.splits(self.plan.batch * squares(out), chains.len());
+        let (mut jobs, mut floats) = (Vec::new(), 0);
+        for (chain, source) in chains {
+            let taps = chain.taps;
+            let moments = self.moments(chain.norm, splits);
+            jobs.push(abi::ChainForward {
+                source: self.view(*source),
+                depthwise: self.weight(chain.depthwise),
+                pointwise: self.weight(chain.pointwise),
+                y: self.tensor(chain.y),
+                moments,
+                kernel: taps.kernel as u32,
+                dilation: taps.dilation as u32,
+                stride: taps.stride as u32,
+                height: size.height as u32,
+                width: size.width as u32,
+                channels: channels as u32,
+            });
+            floats = floats.max(forward_floats(chain, channels));
+        }
+        let kernel = self.precise([
+            "chain_forward_f32",
+            "chain_forward_tf32",
+            "chain_forward_bf16",
+        ]);
+        let work = self.chains_work(size, chains.iter().map(|(chain, _)| *chain));
+        self.launch(kernel, [splits, channels.div_ceil(64)], floats, &jobs, work);
+        Ok(())
+    }
+
+    /// What chains of sources of this size cannot do without, forward.
+    pub(super) fn chains_work<'a>(
+        &self,
+        size: Size,
+        chains: impl Iterator<Item = &'a Chain>,
+    ) -> Work {
+        let mut work = Work::default();
+        for chain in chains {
+            let outputs = (self.plan.batch * size.strided(chain.taps.stride).len()) as f64;
+            work.bytes += 4.0 * ((self.plan.batch * size.len()) as f64 + outputs);
+            let taps = (chain.taps.kernel * chain.taps.kernel + size.channels) as f64;
+            work.operations += 2.0 * outputs * taps;
+        }
+        work
+    }
+
+    /// Room for the moments of a normalisation; 0 where nobody reads them.
+    pub(super) fn moments(&mut self, norm: usize, splits: usize) -> u64 {
+        if !self.goal.train() {
+            return 0;
+        }
+        let norm = &self.plan.norms[norm];
+        let sums = self.new_sums(splits, 2 * norm.channels);
+        self.sums.insert(norm.moments, sums);
+        sums.at
+    }
+
+    pub(super) fn pools(&mut self, bank: &Bank) {
+        let out = bank.size.strided(bank.stride);
+        let jobs: Vec<_> = bank
+            .pools
+            .iter()
+            .map(|pool| abi::PoolForward {
+                source: self.view(bank.source),
+                y: self.tensor(pool.y.place),
+                kind: kind_number(pool.kind),
+                stride: bank.stride as u32,
+                height: bank.size.height as u32,
+                width: bank.size.width as u32,
+                channels: bank.size.channels as u32,
+                reserved: 0,
+            })
+            .collect();
+        if jobs.is_empty() {
+            return;
+        }
+        let values = self.plan.batch * out.len();
+        let work = Work {
+            bytes: 4.0 * (jobs.len() * (values + self.plan.batch * bank.size.len())) as f64,
+            operations: 0.0,
+        };
+        let grid = [Self::blocks(values / 4), 1];
+        self.launch("pool_forward", grid, 0, &jobs, work);
+    }
+
+    fn pool_moments(&mut self, norm: usize, y: abi::Tensor, size: Size) {
+        let items = self.plan.batch * size.pixels();
+        let splits = self.splits(items.div_ceil(64), 1);
+        let job = abi::Moments {
+            y,
+            sums: self.moments(norm, splits),
+            pixels: size.pixels() as u32,
+            channels: size.channels as u32,
+        };
+        let work = Work {
+            bytes: 4.0 * (items * size.channels) as f64,
+            operations: 0.0,
+        };
+        self.launch("moments", [splits, 1], SUMS_FLOATS, &[job], work);
+    }
+}
+
+/// Squares of 8 x 8 pixels of an image.
+pub(super) fn squares(size: Size) -> usize {
+    size.height.div_ceil(8) * size.width.div_ceil(8)
+}
+
+/// The number that kernels know a pool by.
+pub(super) fn kind_number(kind: PoolKind) -> u32 {
+    match kind {
+        PoolKind::Max => 0,
+        PoolKind::Average => 1,
+    }
+}
+
+/// Pixels along a side of what a square of outputs reads.
+pub(super) fn span(chain: &Chain) -> usize {
+    7 * chain.taps.stride + (chain.taps.kernel - 1) * chain.taps.dilation + 1
+}
+
+/// f32 of shared memory of `chain_forward`.
+fn forward_floats(chain: &Chain, channels: usize) -> usize {
+    let (chunk, outputs) = (channels.min(32), channels.min(64));
+    let tile = span(chain) * span(chain) * chunk;
+    (tile + 64 * (chunk + 4) + chunk * (outputs + 8)).max(1024)
+}

@@ -1,0 +1,157 @@
+//! From a plan to launches, task by task.
+//!
+//! Sums over the batch are left in parts, one for each block that adds up; whoever reads them adds the parts in their order,
+//! so that the same step gives the same bits.
+
+mod auxiliary;
+mod bank;
+mod bank_back;
+mod ends;
+mod input;
+mod node;
+mod norms;
+mod places;
+mod product;
+mod tasks;
+
+use std::collections::HashMap;
+
+use super::abi::{self, Plain, THREADS};
+use super::launch::{Launch, Precision, Work};
+use super::memory::{Bases, Sizes};
+use super::program::{Goal, Tables};
+use crate::error::Error;
+use crate::layout::ParameterKind;
+use crate::plan::{BufferAt, Plan};
+
+/// Blocks that keep a large device busy.
+const BLOCKS: usize = 512;
+/// Most parts of a sum.
+const MAX_SPLITS: usize = 64;
+
+/// A plan on its way to launches.
+struct Lowering<'a> {
+    plan: &'a Plan,
+    goal: Goal,
+    precision: Precision,
+    bases: &'a Bases,
+    buffers: &'a [BufferAt],
+    tables: &'a mut Tables,
+    launches: Vec<Launch>,
+    /// By place among the plan's sums.
+    sums: HashMap<usize, abi::Sums>,
+    sums_len: usize,
+    /// f32 that the task under way has taken, and the most that one took.
+    scratch: usize,
+    most_scratch: usize,
+    /// By place in the slab.
+    kinds: HashMap<usize, &'a ParameterKind>,
+    /// First shift of the terms of every node, among the vectors.
+    shifts: Vec<usize>,
+}
+
+/// The launches of a pass. `tables` and `sizes` grow by what they need.
+pub(super) fn lower(
+    plan: &Plan,
+    goal: Goal,
+    precision: Precision,
+    bases: &Bases,
+    tables: &mut Tables,
+    sizes: &mut Sizes,
+) -> Result<Vec<Launch>, Error> {
+    let arrangement = match goal {
+        Goal::Train(_) => &plan.training,
+        Goal::Logits => &plan.inference,
+    };
+    let parameters = plan.parameters.iter();
+    let mut at = plan.vectors_len;
+    let nodes = plan.nodes.iter();
+    let shifts = nodes.map(|node| {
+        let first = at;
+        at += node.terms.len() * node.size.channels;
+        first
+    });
+    let mut lowering = Lowering {
+        plan,
+        goal,
+        precision,
+        bases,
+        buffers: &arrangement.buffers,
+        tables,
+        launches: Vec::new(),
+        sums: HashMap::new(),
+        sums_len: 0,
+        scratch: 0,
+        most_scratch: 0,
+        kinds: parameters.map(|p| (p.offset, &p.kind)).collect(),
+        shifts: shifts.collect(),
+    };
+    lowering.pass()?;
+    sizes.sums = sizes.sums.max(lowering.sums_len);
+    sizes.scratch = sizes.scratch.max(lowering.most_scratch);
+    Ok(lowering.launches)
+}
+
+impl Lowering<'_> {
+    /// Appends a launch over `jobs`, the z dimension of its grid if it is 0.
+    fn launch<T: Plain>(
+        &mut self,
+        kernel: &'static str,
+        [x, y]: [usize; 2],
+        shared_floats: usize,
+        jobs: &[T],
+        work: Work,
+    ) {
+        let address = self.tables.push(jobs);
+        self.launches.push(Launch {
+            kernel,
+            grid: [x.max(1) as u32, y.max(1) as u32, jobs.len() as u32],
+            shared_bytes: 4 * shared_floats as u32,
+            jobs: address,
+            step: self.bases.step,
+            work,
+        });
+    }
+
+    /// Of three names that differ in the precision, that of this lowering's.
+    fn precise(&self, [f32, tf32, bf16]: [&'static str; 3]) -> &'static str {
+        match self.precision {
+            Precision::F32 => f32,
+            Precision::Tf32 => tf32,
+            Precision::Bf16 => bf16,
+        }
+    }
+
+    /// How many blocks share `items` of each of `jobs` tables' rows.
+    fn splits(&self, items: usize, jobs: usize) -> usize {
+        (BLOCKS / jobs.max(1))
+            .clamp(1, MAX_SPLITS)
+            .min(items)
+            .max(1)
+    }
+
+    /// Room for `splits` parts of `len` sums.
+    fn new_sums(&mut self, splits: usize, len: usize) -> abi::Sums {
+        let at = self.bases.sums + 8 * self.sums_len as u64;
+        // Parts that a kernel reads four at a time begin on whole lines.
+        self.sums_len += (splits * len).next_multiple_of(16);
+        abi::Sums {
+            at,
+            splits: splits as u32,
+            stride: len as u32,
+        }
+    }
+
+    /// Room for `len` f32 until the task is over.
+    fn new_scratch(&mut self, len: usize) -> u64 {
+        let at = self.bases.scratch + 4 * self.scratch as u64;
+        self.scratch += len.next_multiple_of(64);
+        self.most_scratch = self.most_scratch.max(self.scratch);
+        at
+    }
+
+    /// Blocks of one thread for each of `items`.
+    fn blocks(items: usize) -> usize {
+        items.div_ceil(THREADS as usize)
+    }
+}

@@ -1,0 +1,173 @@
+//! The walk along a plan.
+
+use super::Lowering;
+use crate::device::abi;
+use crate::device::launch::Work;
+use crate::device::memory::CLEARED;
+use crate::device::program::Goal;
+use crate::error::Error;
+use crate::plan::{Place, Size, Task};
+
+impl Lowering<'_> {
+    pub(super) fn pass(&mut self) -> Result<(), Error> {
+        let plan = self.plan;
+        match self.goal {
+            Goal::Logits => self.running_coefficients(),
+            Goal::Train(_) if self.goal.op_weights() => self.clear_op_weight_gradients(),
+            Goal::Train(_) => {}
+        }
+        for task in &plan.forward {
+            self.task(task)?;
+        }
+        if let Goal::Train(_) = self.goal {
+            self.outcome();
+            for task in &plan.backward {
+                self.task(task)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn task(&mut self, task: &Task) -> Result<(), Error> {
+        let plan = self.plan;
+        self.scratch = 0;
+        match task {
+            // What is launched runs in order.
+            Task::Barrier => {}
+            Task::Coefficients(norms) => {
+                if self.goal.train() {
+                    self.coefficients(norms);
+                }
+            }
+            Task::Stem => self.stem(plan.stem()),
+            Task::Input(i) => self.input(&plan.inputs[*i]),
+            Task::BankFirst(b) => self.bank_first(&plan.banks[*b])?,
+            Task::BankSecond(b) => self.bank_second(&plan.banks[*b])?,
+            Task::Pools(b) => self.pools(&plan.banks[*b]),
+            Task::Node(n) => self.node(*n),
+            Task::Head => self.head(plan.head()),
+            Task::Auxiliary(task) => {
+                if self.goal.train() {
+                    self.auxiliary(plan.auxiliary(), *task);
+                }
+            }
+            Task::Clear(place, size) => self.clear(*place, *size),
+            Task::NodeSums(n) => self.node_sums(&plan.nodes[*n]),
+            Task::NodeCoefficients(n) => self.node_coefficients(&plan.nodes[*n]),
+            Task::PoolCoefficients(b) => self.pool_coefficients(&plan.banks[*b]),
+            Task::BankSecondBack(b) => self.bank_second_back(&plan.banks[*b]),
+            Task::InnerCoefficients(b) => self.inner_coefficients(&plan.banks[*b]),
+            Task::SourceCoefficients { norm, sums } => self.source_coefficients(&[(*norm, *sums)]),
+            Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b]),
+            Task::InputBack(i) => self.input_back(&plan.inputs[*i]),
+            Task::InputSums(i) => {
+                let input = &plan.inputs[*i];
+                self.pair_sums(input.out, input.gradient, input.y, input.sums);
+            }
+            Task::StemSums => {
+                let stem = plan.stem();
+                self.pair_sums(stem.size, stem.gradient, stem.y, stem.sums);
+            }
+            Task::StemBack => self.stem_back(plan.stem()),
+            Task::Source | Task::Result | Task::ResultGradient | Task::SourceGradient => {
+                return Err(Error::Device {
+                    what: "a plan of a single operation".to_owned(),
+                    problem: "devices run whole networks".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Zeros for a gradient nobody wrote.
+    fn clear(&mut self, place: Place, size: Size) {
+        let job = abi::Mix {
+            terms: 0,
+            out: self.tensor(place),
+            count: 0,
+            add: 0,
+            pixels: size.pixels() as u32,
+            channels: size.channels as u32,
+        };
+        self.mix(&[job], size);
+    }
+
+    /// Op weight gradients add up over the cells.
+    fn clear_op_weight_gradients(&mut self) {
+        let floats = 2 * self.plan.op_weights.next_multiple_of(CLEARED);
+        let job = abi::Mix {
+            terms: 0,
+            out: abi::Tensor {
+                at: self.bases.op_weight_gradients,
+                image: 0,
+                pixel: 4,
+            },
+            count: 0,
+            add: 0,
+            pixels: floats as u32 / 4,
+            channels: 4,
+        };
+        // Whole blocks of the first image: there is always one.
+        let blocks = Self::blocks(floats / 4);
+        self.launch("mix", [blocks, 1], 0, &[job], Work::default());
+    }
+
+    /// Mixes of tensors of one size.
+    pub(super) fn mix(&mut self, jobs: &[abi::Mix], size: Size) {
+        let values = self.plan.batch * size.len();
+        let tensors: u32 = jobs.iter().map(|job| job.count + 1 + job.add).sum();
+        let work = Work {
+            bytes: 4.0 * values as f64 * f64::from(tensors),
+            operations: 0.0,
+        };
+        self.launch("mix", [Self::blocks(values / 4), 1], 0, jobs, work);
+    }
+
+    /// `sum g` and `sum g y` of a pair, for the coefficients of a normalisation: at `sums`, and `channels` later.
+    pub(super) fn pair_sums(&mut self, size: Size, g: Place, y: Place, sums: usize) {
+        let (g, y) = (self.tensor(g), self.tensor(y));
+        self.pair_sums_at(size, g, y, sums);
+    }
+
+    pub(super) fn pair_sums_at(&mut self, size: Size, g: abi::Tensor, y: abi::Tensor, sums: usize) {
+        let found = self.products(size, g, &[self.plain_term(y, 0, 0)]);
+        self.sums.insert(sums, found[0]);
+        self.sums.insert(sums + size.channels, found[2]);
+    }
+
+    /// Sums of a gradient; for each term those over the images that keep it, and of the products.
+    pub(super) fn products(
+        &mut self,
+        size: Size,
+        g: abi::Tensor,
+        terms: &[abi::Term],
+    ) -> Vec<abi::Sums> {
+        let (rows, channels) = (1 + 2 * terms.len(), size.channels);
+        let items = self.plan.batch * size.pixels();
+        let splits = self.splits(items.div_ceil(64), terms.len() + 1);
+        let sums = self.new_sums(splits, rows * channels);
+        let job = abi::Products {
+            terms: self.tables.push(terms),
+            g,
+            sums: sums.at,
+            count: terms.len() as u32,
+            pixels: size.pixels() as u32,
+            channels: channels as u32,
+            reserved: 0,
+        };
+        let work = Work {
+            bytes: 4.0 * (items * channels * (1 + terms.len())) as f64,
+            operations: 0.0,
+        };
+        let grid = [splits, terms.len() + 1];
+        self.launch("products", grid, SUMS_FLOATS, &[job], work);
+        let row = |row: usize| abi::Sums {
+            at: sums.at + 8 * (row * channels) as u64,
+            ..sums
+        };
+        (0..rows).map(row).collect()
+    }
+}
+
+/// f32 of shared memory of the kernels that add up: 8 f64 for each thread.
+pub(super) const SUMS_FLOATS: usize = 4096;

@@ -1,0 +1,20 @@
+//! Plans on a device with kernels of its own: the same [`crate::Plan`] that the processor runs, as launches.
+//!
+//! A plan is lowered once to a list of launches over tables of jobs; everything that changes from step to step lies in
+//! one [`abi::Step`], so that a step is one recorded graph. [`Device`] is all that this needs of a device.
+
+pub mod abi;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod engine;
+mod launch;
+mod lower;
+mod memory;
+mod optimizer;
+mod program;
+
+#[cfg(feature = "cuda")]
+pub use cuda::CudaDevice;
+pub use engine::{DeviceEngine, Slab};
+pub use launch::{Device, Launch, Precision, Work};
+pub use optimizer::Descent;

@@ -1,0 +1,90 @@
+//! The launches of a pass, and the tables that they read.
+
+use super::abi::{Plain, bytes};
+use super::launch::{Launch, Precision};
+use super::lower::lower;
+use super::memory::{Bases, Sizes};
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::run::Wanted;
+
+/// What a program computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// A training step.
+    Train(Wanted),
+    /// Logits in eval mode.
+    Logits,
+}
+
+impl Goal {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Train(Wanted::Weights),
+        Self::Train(Wanted::OpWeights),
+        Self::Train(Wanted::Both),
+        Self::Logits,
+    ];
+
+    pub(super) fn train(self) -> bool {
+        self != Self::Logits
+    }
+
+    pub(super) fn weights(self) -> bool {
+        matches!(self, Self::Train(wanted) if wanted.weights())
+    }
+
+    pub(super) fn op_weights(self) -> bool {
+        matches!(self, Self::Train(wanted) if wanted.op_weights())
+    }
+}
+
+/// The programs of a plan, in the order of [`Goal::ALL`], and one table for all.
+pub(super) struct Programs {
+    pub(super) launches: [Vec<Launch>; 4],
+    pub(super) tables: Tables,
+    pub(super) sizes: Sizes,
+}
+
+impl Programs {
+    /// The programs for memory that lies at `bases`. Sizes do not depend on those.
+    ///
+    /// # Errors
+    /// If the kernels have no room for something in the plan.
+    pub(super) fn of(plan: &Plan, precision: Precision, bases: &Bases) -> Result<Self, Error> {
+        let mut tables = Tables::at(bases.tables);
+        let mut sizes = Sizes::of(plan);
+        let mut launches = [const { Vec::new() }; 4];
+        for (launches, goal) in launches.iter_mut().zip(Goal::ALL) {
+            *launches = lower(plan, goal, precision, bases, &mut tables, &mut sizes)?;
+        }
+        sizes.tables = tables.bytes.len();
+        Ok(Self {
+            launches,
+            tables,
+            sizes,
+        })
+    }
+}
+
+/// Tables on their way to the device.
+pub(super) struct Tables {
+    base: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Tables {
+    fn at(base: u64) -> Self {
+        Self {
+            base,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Appends a table and returns its address.
+    pub(super) fn push<T: Plain>(&mut self, table: &[T]) -> u64 {
+        self.bytes.resize(self.bytes.len().next_multiple_of(16), 0);
+        let address = self.base + self.bytes.len() as u64;
+        self.bytes.extend_from_slice(bytes(table));
+        address
+    }
+}

@@ -1,0 +1,137 @@
+//! Kernels one by one, held to plain loops: what whole plans do not reach.
+
+mod head;
+mod images;
+mod optimizer;
+mod pools;
+mod products;
+mod sums;
+mod window_pool;
+
+use asap_kernels::device::abi::{Plain, Step, THREADS, Tensor, View, bytes};
+use asap_kernels::device::{Device, Launch, Work};
+
+use crate::host::HostDevice;
+
+/// f32 of shared memory of the kernels that add up: eight f64 a thread.
+const SUMS: u32 = 16 * THREADS;
+
+/// Where outcomes of steps are kept, and how many there is room for.
+const SLOT: usize = 2;
+const SLOTS: usize = 4;
+
+/// A device, and what a test does with it.
+struct Bench {
+    device: HostDevice,
+}
+
+impl Bench {
+    fn new(seed: u32) -> Self {
+        Self {
+            device: HostDevice::new(seed),
+        }
+    }
+
+    /// A copy of `values` on the device.
+    fn put<T: Plain>(&mut self, values: &[T]) -> u64 {
+        let address = self.device.allocate(size_of_val(values)).unwrap();
+        self.device.upload(address, bytes(values)).unwrap();
+        address
+    }
+
+    /// A contiguous tensor with these values.
+    fn tensor(&mut self, values: &[f32], pixels: usize, channels: usize) -> Tensor {
+        Tensor {
+            at: self.put(values),
+            image: (pixels * channels) as u32,
+            pixel: channels as u32,
+        }
+    }
+
+    /// One kernel over a table of jobs, along z.
+    fn run<T: Plain>(
+        &mut self,
+        kernel: &'static str,
+        [x, y]: [usize; 2],
+        shared_floats: u32,
+        jobs: &[T],
+        step: Step,
+    ) {
+        let jobs_at = self.put(jobs);
+        let step = self.put(&[step]);
+        let launch = Launch {
+            kernel,
+            grid: [x as u32, y as u32, jobs.len() as u32],
+            shared_bytes: 4 * shared_floats,
+            jobs: jobs_at,
+            step,
+            work: Work::default(),
+        };
+        self.device.launch(&launch).unwrap();
+    }
+
+    fn read(&mut self, address: u64, len: usize) -> Vec<f32> {
+        let mut read = vec![0; 4 * len];
+        self.device.download(address, &mut read).unwrap();
+        let values = read.chunks_exact(4);
+        values
+            .map(|v| f32::from_ne_bytes(v.try_into().unwrap()))
+            .collect()
+    }
+
+    fn read_f64(&mut self, address: u64, len: usize) -> Vec<f64> {
+        let mut read = vec![0; 8 * len];
+        self.device.download(address, &mut read).unwrap();
+        let values = read.chunks_exact(8);
+        values
+            .map(|v| f64::from_ne_bytes(v.try_into().unwrap()))
+            .collect()
+    }
+}
+
+/// A training step of so many images that wants everything.
+fn step(images: usize) -> Step {
+    Step {
+        images: images as u32,
+        train: 1,
+        want_weights: 1,
+        want_op_weights: 1,
+        kept_scale: 1.0,
+        slot: SLOT as u32,
+        ..Step::default()
+    }
+}
+
+fn plain(y: Tensor) -> View {
+    View { y, a: 0, b: 0 }
+}
+
+/// Blocks of one thread for each of `items`.
+fn blocks(items: usize) -> [usize; 2] {
+    [items.div_ceil(THREADS as usize), 1]
+}
+
+/// Whole numbers from -6 to 6, so that most sums of them do not depend on their order.
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    let mut state = seed as u64 * 977 + 1;
+    (0..count)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) % 13) as f32 - 6.0
+        })
+        .collect()
+}
+
+#[track_caller]
+fn close(found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found - expected).abs();
+        assert!(
+            error <= tolerance * expected.abs().max(1.0),
+            "value {i}: {found} is not {expected}"
+        );
+    }
+}

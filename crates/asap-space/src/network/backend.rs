@@ -1,0 +1,55 @@
+//! What computes a network: the processor, or a device. Slabs are laid out by the plan, and no topology is known here.
+
+use std::borrow::Cow;
+
+use asap_kernels::device::{Descent, DeviceEngine, Slab, abi::Showing};
+use asap_kernels::{Plan, Regularisation, Wanted};
+
+use super::{Finished, Images};
+use crate::error::Result;
+
+/// Where the images of a step come from.
+#[derive(Clone, Copy, Debug)]
+pub enum StepImages<'a> {
+    /// From the caller.
+    Given(Images<'a>),
+    /// From the set that lies on the device, see [`super::Network::keep_images`].
+    Kept(&'a [Showing]),
+}
+
+impl<'a> From<Images<'a>> for StepImages<'a> {
+    fn from(images: Images<'a>) -> Self {
+        Self::Given(images)
+    }
+}
+
+/// What is the same in all parts of a step.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub(super) images: StepImages<'a>,
+    pub(super) op_weights: &'a [f32],
+    pub(super) regularisation: Regularisation,
+    pub(super) wanted: Wanted,
+}
+
+/// Runs a plan, and holds its weights, their gradients and velocity, and running statistics.
+pub(super) trait Backend: Send {
+    fn plan(&self) -> &Plan;
+    /// Takes another plan; slabs are zeros then.
+    fn replace(&mut self, plan: Plan) -> Result<()>;
+    /// One of its own for another plan, with slabs of zeros.
+    fn another(&self, plan: Plan) -> Result<Box<dyn Backend>>;
+    fn read(&self, slab: Slab) -> Result<Cow<'_, [f32]>>;
+    fn write(&mut self, slab: Slab, values: Vec<f32>) -> Result<()>;
+    /// Begins a step; it may still run when this returns.
+    fn start(&mut self, step: Step<'_>) -> Result<()>;
+    /// Moves the weights against the gradients of the step before, unless its loss or their norm is no number.
+    fn descend(&mut self, descent: Descent) -> Result<()>;
+    /// What the steps since the last call found, oldest first.
+    fn outcomes(&mut self) -> Result<Vec<Finished>>;
+    fn op_weight_gradients(&self) -> Result<Vec<f64>>;
+    fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>>;
+    fn keep_images(&mut self, set: &[u8], tables: &[[f32; 256]]) -> Result<()>;
+    /// What runs the plan where that is a device.
+    fn engine(&mut self) -> Option<&mut DeviceEngine>;
+}

@@ -1,0 +1,104 @@
+//! A network on a device: slabs lie there, steps run on while the processor does something else.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use asap_kernels::Plan;
+use asap_kernels::device::{Descent, DeviceEngine, Slab};
+
+use super::backend::{Backend, Step, StepImages};
+use super::{Finished, StepOutcome};
+use crate::error::Result;
+use crate::place::Accelerator;
+
+/// A plan on a device.
+pub(super) struct OnDevice {
+    accelerator: Accelerator,
+    plan: Plan,
+    /// To read from a device is to wait for it, which changes nothing that anybody sees.
+    engine: RefCell<DeviceEngine>,
+    /// For each step whose outcome is still there, whether the weights descended after it.
+    descended: Vec<bool>,
+}
+
+impl OnDevice {
+    pub(super) fn new(plan: Plan, accelerator: &Accelerator) -> Result<Self> {
+        let device = accelerator.open()?;
+        let engine = DeviceEngine::new(device, plan.clone(), accelerator.precision())?;
+        Ok(Self {
+            accelerator: accelerator.clone(),
+            plan,
+            engine: RefCell::new(engine),
+            descended: Vec::new(),
+        })
+    }
+}
+
+impl Backend for OnDevice {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn replace(&mut self, plan: Plan) -> Result<()> {
+        self.plan = plan.clone();
+        self.descended.clear();
+        Ok(self.engine.get_mut().replace(plan)?)
+    }
+
+    fn another(&self, plan: Plan) -> Result<Box<dyn Backend>> {
+        Ok(Box::new(Self::new(plan, &self.accelerator)?))
+    }
+
+    fn read(&self, slab: Slab) -> Result<Cow<'_, [f32]>> {
+        Ok(Cow::Owned(self.engine.borrow_mut().read(slab)?))
+    }
+
+    fn write(&mut self, slab: Slab, values: Vec<f32>) -> Result<()> {
+        Ok(self.engine.get_mut().write(slab, &values)?)
+    }
+
+    fn start(&mut self, step: Step<'_>) -> Result<()> {
+        let engine = self.engine.get_mut();
+        match step.images {
+            StepImages::Given(images) => engine.load(images.pixels, images.labels)?,
+            StepImages::Kept(showings) => engine.show(showings)?,
+        }
+        engine.step(step.op_weights, step.regularisation, step.wanted)?;
+        self.descended.push(false);
+        Ok(())
+    }
+
+    fn descend(&mut self, descent: Descent) -> Result<()> {
+        if let Some(last) = self.descended.last_mut() {
+            *last = true;
+        }
+        Ok(self.engine.get_mut().descend(descent)?)
+    }
+
+    fn outcomes(&mut self) -> Result<Vec<Finished>> {
+        let outcomes = self.engine.get_mut().outcomes()?;
+        let descended = std::mem::take(&mut self.descended);
+        let both = outcomes.into_iter().zip(descended);
+        let finished = both.map(|((outcome, norm), descended)| Finished {
+            outcome: StepOutcome::from(outcome),
+            gradient_norm: descended.then_some(norm),
+        });
+        Ok(finished.collect())
+    }
+
+    fn op_weight_gradients(&self) -> Result<Vec<f64>> {
+        Ok(self.engine.borrow_mut().op_weight_gradients()?)
+    }
+
+    fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.engine.get_mut().logits(pixels, op_weights)?)
+    }
+
+    fn keep_images(&mut self, set: &[u8], tables: &[[f32; 256]]) -> Result<()> {
+        Ok(self.engine.get_mut().keep_images(set, tables)?)
+    }
+
+    fn engine(&mut self) -> Option<&mut DeviceEngine> {
+        Some(self.engine.get_mut())
+    }
+}

@@ -1,0 +1,157 @@
+//! A network on the processor: what is started is done.
+
+use std::borrow::Cow;
+
+use asap_kernels::device::{Descent, DeviceEngine, Slab};
+use asap_kernels::{Engine, Level, Pass, Plan, gradient_norm};
+
+use super::backend::{Backend, Step, StepImages};
+use super::{Finished, StepOutcome};
+use crate::error::{Error, Result};
+
+/// A plan on the processor, with its slabs.
+pub(super) struct Processor {
+    level: Level,
+    threads: usize,
+    engine: Engine,
+    weights: Vec<f32>,
+    gradients: Vec<f32>,
+    velocity: Vec<f32>,
+    statistics: Vec<f32>,
+    /// Of the last step; no number before the first.
+    loss: f64,
+    finished: Vec<Finished>,
+}
+
+impl Processor {
+    pub(super) fn new(plan: Plan, level: Level, threads: usize) -> Result<Self> {
+        let slab = || vec![0.0; plan.slab_len()];
+        Ok(Self {
+            level,
+            threads,
+            weights: slab(),
+            gradients: slab(),
+            velocity: slab(),
+            statistics: vec![0.0; plan.statistics_len()],
+            loss: f64::NAN,
+            finished: Vec::new(),
+            engine: Engine::new(plan, level, threads)?,
+        })
+    }
+
+    fn slab(&mut self, slab: Slab) -> &mut Vec<f32> {
+        match slab {
+            Slab::Weights => &mut self.weights,
+            Slab::Gradients => &mut self.gradients,
+            Slab::Velocity => &mut self.velocity,
+            Slab::Statistics => &mut self.statistics,
+        }
+    }
+}
+
+impl Backend for Processor {
+    fn plan(&self) -> &Plan {
+        self.engine.plan()
+    }
+
+    fn replace(&mut self, plan: Plan) -> Result<()> {
+        for slab in [Slab::Weights, Slab::Gradients, Slab::Velocity] {
+            *self.slab(slab) = vec![0.0; plan.slab_len()];
+        }
+        self.statistics = vec![0.0; plan.statistics_len()];
+        Ok(self.engine.replace(plan)?)
+    }
+
+    fn another(&self, plan: Plan) -> Result<Box<dyn Backend>> {
+        Ok(Box::new(Self::new(plan, self.level, self.threads)?))
+    }
+
+    fn read(&self, slab: Slab) -> Result<Cow<'_, [f32]>> {
+        Ok(Cow::Borrowed(match slab {
+            Slab::Weights => &self.weights,
+            Slab::Gradients => &self.gradients,
+            Slab::Velocity => &self.velocity,
+            Slab::Statistics => &self.statistics,
+        }))
+    }
+
+    fn write(&mut self, slab: Slab, values: Vec<f32>) -> Result<()> {
+        let place = self.slab(slab);
+        if place.len() != values.len() {
+            return Err(Error::Kernels(asap_kernels::Error::Length {
+                what: "slab",
+                expected: place.len(),
+                found: values.len(),
+            }));
+        }
+        *place = values;
+        Ok(())
+    }
+
+    fn start(&mut self, step: Step<'_>) -> Result<()> {
+        let StepImages::Given(images) = step.images else {
+            return Err(no_images());
+        };
+        let pass = Pass {
+            pixels: images.pixels,
+            parameters: &self.weights,
+            op_weights: step.op_weights,
+            regularisation: step.regularisation,
+        };
+        let (statistics, gradients) = (&mut self.statistics, &mut self.gradients);
+        let outcome = self
+            .engine
+            .step(pass, images.labels, statistics, gradients, step.wanted)?;
+        self.loss = outcome.loss;
+        self.finished.push(Finished {
+            outcome: StepOutcome::from(outcome),
+            gradient_norm: None,
+        });
+        Ok(())
+    }
+
+    fn descend(&mut self, descent: Descent) -> Result<()> {
+        let norm = gradient_norm(&self.gradients);
+        if let Some(last) = self.finished.last_mut() {
+            last.gradient_norm = Some(norm);
+        }
+        if self.loss.is_finite() && norm.is_finite() {
+            let (weights, velocity) = (&mut self.weights, &mut self.velocity);
+            descent.step(weights, &self.gradients, velocity, norm);
+        }
+        Ok(())
+    }
+
+    fn outcomes(&mut self) -> Result<Vec<Finished>> {
+        Ok(std::mem::take(&mut self.finished))
+    }
+
+    fn op_weight_gradients(&self) -> Result<Vec<f64>> {
+        Ok(self.engine.op_weight_gradients().to_vec())
+    }
+
+    fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>> {
+        let pass = Pass {
+            pixels,
+            parameters: &self.weights,
+            op_weights,
+            regularisation: Default::default(),
+        };
+        Ok(self.engine.logits(pass, &self.statistics)?.to_vec())
+    }
+
+    fn keep_images(&mut self, _set: &[u8], _tables: &[[f32; 256]]) -> Result<()> {
+        Err(no_images())
+    }
+
+    fn engine(&mut self) -> Option<&mut DeviceEngine> {
+        None
+    }
+}
+
+fn no_images() -> Error {
+    Error::Kernels(asap_kernels::Error::Device {
+        what: "a set of images".to_owned(),
+        problem: "only a device keeps one, and this network runs on the processor".to_owned(),
+    })
+}

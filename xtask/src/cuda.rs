@@ -1,0 +1,186 @@
+//! `cargo xtask cuda`: a build of asap that finds and uses NVIDIA GPUs, made where no CUDA need be.
+//!
+//! What is built opens the driver on its first call: one binary starts with and without a GPU.
+
+mod delay_load;
+mod environment;
+mod functions;
+mod left_out;
+#[cfg(test)]
+mod scratch;
+mod setup;
+mod shell;
+mod sources;
+mod toolkit;
+mod version;
+mod wheels;
+
+use crate::cargo;
+use anyhow::{Context, Result};
+use environment::Environment;
+use setup::Compiler;
+use std::path::{Path, PathBuf};
+
+/// Where builds lie. Apart from each other: candle's build script takes kernels it has once compiled for current, whichever
+/// compiler made them, and for `check` they are empty.
+const BUILT: &str = "target/cuda";
+const CHECKED: &str = "target/cuda-check";
+
+/// Whether a CUDA build can be made here.
+pub(crate) const IS_POSSIBLE: bool = cfg!(all(target_os = "linux", target_arch = "x86_64"));
+
+/// The Python that fetches the compiler, unless another is named.
+const PYTHON: &str = "python3";
+
+/// The features that bring in every line written for CUDA.
+const FEATURES: &str = "asap-cli/cuda,asap-benches/cuda";
+
+/// `setup | build | check | test`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+    /// The Python that fetches the compiler where no CUDA toolkit is
+    #[arg(long, global = true, value_name = "PYTHON", default_value = PYTHON)]
+    python: PathBuf,
+}
+
+#[derive(clap::Subcommand)]
+enum Task {
+    /// Make the compiler ready: the CUDA toolkit that is there, else one from Python wheels (105 MB to fetch, no root needed)
+    Setup,
+    /// Build target/cuda/release/asap: `cargo build --release --package asap-cli --bin asap --features cuda ARGS`
+    Build(Cargo),
+    /// Compile the kernels and lint everything written for CUDA; what a change must pass where no GPU is
+    Check,
+    /// Run every test of a CUDA build: `cargo test --workspace --release --features asap-cli/cuda,asap-benches/cuda ARGS`
+    Test(Cargo),
+}
+
+/// Arguments for cargo.
+#[derive(clap::Args)]
+struct Cargo {
+    /// Handed on to cargo
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ARGS"
+    )]
+    arguments: Vec<String>,
+}
+
+/// Does one of the tasks, `setup` first in each.
+///
+/// # Errors
+/// If the compiler cannot be made ready, cargo does not start, or what it does fails.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let compiler = setup::run(root()?, &arguments.python)?;
+    match &arguments.task {
+        Task::Setup => eprintln!("the compiler is ready: nvcc {}", compiler.version),
+        Task::Build(given) => {
+            let program = build_with(&compiler, &given.arguments)?;
+            eprintln!("built, and starts without a GPU too: {}", program.display());
+        }
+        Task::Check => check_with(&compiler)?,
+        Task::Test(given) => test_with(&compiler, &given.arguments)?,
+    }
+    Ok(())
+}
+
+/// Builds asap with the Python that is there, and gives back where the program lies.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn build(arguments: &[String]) -> Result<PathBuf> {
+    build_with(&setup::run(root()?, Path::new(PYTHON))?, arguments)
+}
+
+/// Checks everything written for CUDA, with the Python that is there.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn check() -> Result<()> {
+    check_with(&setup::run(root()?, Path::new(PYTHON))?)
+}
+
+fn build_with(compiler: &Compiler, arguments: &[String]) -> Result<PathBuf> {
+    let command = ["build", "--release", "--package", "asap-cli"];
+    let command = command
+        .iter()
+        .chain(&["--bin", "asap", "--features", "cuda"]);
+    cargo_with(BUILT, &compiler.nvcc, compiler, command, arguments)?;
+    Ok(root()?.join(BUILT).join("release/asap"))
+}
+
+/// Clippy over all that a CUDA build compiles. The build script of asap-kernels runs in it and compiles the kernels, so an
+/// error in them is an error here; candle's own are left out.
+fn check_with(compiler: &Compiler) -> Result<()> {
+    let command = ["clippy", "--workspace", "--all-targets", "--release"];
+    let command = command.iter().chain(&["--features", FEATURES]);
+    let lints = ["--", "-D", "warnings"].map(str::to_owned);
+    let nvcc = &compiler.nvcc_without_candle;
+    cargo_with(CHECKED, nvcc, compiler, command, &lints)
+}
+
+fn test_with(compiler: &Compiler, arguments: &[String]) -> Result<()> {
+    let command = ["test", "--workspace", "--release", "--features", FEATURES];
+    cargo_with(BUILT, &compiler.nvcc, compiler, &command, arguments)
+}
+
+/// `cargo COMMAND --target-dir FOLDER ARGUMENTS` in the environment that candle's build scripts and ours read.
+fn cargo_with<'a>(
+    folder: &str,
+    nvcc: &Path,
+    compiler: &Compiler,
+    command: impl IntoIterator<Item = &'a &'a str>,
+    arguments: &[String],
+) -> Result<()> {
+    let folder = shell::text(&root()?.join(folder))?;
+    let mut words: Vec<&str> = command.into_iter().copied().collect();
+    words.extend(["--target-dir", &folder]);
+    words.extend(arguments.iter().map(String::as_str));
+    let environment = Environment::new(&compiler.home, nvcc, compiler.version)?;
+    cargo::run(&words, &environment.variables())
+}
+
+fn root() -> Result<&'static Path> {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the folder of xtask has no parent")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cuda {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        let words = ["cuda"].iter().chain(words);
+        Cuda::try_parse_from(words).map(|cuda| cuda.arguments)
+    }
+
+    #[test]
+    fn what_is_not_for_setup_is_for_cargo() {
+        let arguments = parse(&["build", "--python", "py", "--offline", "-j", "1"]).unwrap();
+        assert_eq!(arguments.python, Path::new("py"));
+        match arguments.task {
+            Task::Build(given) => assert_eq!(given.arguments, ["--offline", "-j", "1"]),
+            _ => panic!("expected build"),
+        }
+    }
+
+    #[test]
+    fn a_task_without_arguments_takes_none() {
+        assert!(parse(&["check"]).is_ok());
+        assert!(parse(&["check", "--no-kernels"]).is_err());
+        assert!(parse(&[]).is_err());
+    }
+}

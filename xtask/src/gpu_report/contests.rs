@@ -1,0 +1,121 @@
+//! The parts that time a step beside PyTorch: each configuration of PyTorch, then the best of them in turns with asap.
+
+use super::Session;
+use super::part::Piece;
+use super::record::{Outcome, Record, State};
+use crate::bench::bound::{Card, Kernel, bound_seconds};
+use crate::bench::configuration::{Configuration, Precision, Trial, fastest};
+use crate::bench::contest::{Contest, runs};
+use crate::bench::gpu_table::{Measured, rows};
+use crate::bench::program::number;
+use crate::process::Until;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Instant;
+
+pub(super) const TRIAL_HEAD: &str = "\
+| configuration | step, ms | device memory, MiB | until it was warm, s |
+|---|---|---|---|
+";
+/// Rounds that a figure needs.
+const ROUNDS: usize = 5;
+
+/// The part of a configuration.
+pub(super) fn trial_name(piece: Piece, configuration: Configuration) -> String {
+    format!("{}-{}", piece.name(), configuration.name())
+}
+
+/// PyTorch in one configuration.
+///
+/// # Errors
+/// If it does not work, or not in time.
+pub(super) fn trial(
+    session: &Session,
+    piece: Piece,
+    configuration: Configuration,
+    until: Until,
+) -> Result<Outcome> {
+    let contest = Contest {
+        programs: &session.programs(until)?,
+        subject: &piece.subject(),
+        gpu: &Session::gpu(configuration.precision),
+    };
+    let line = contest.try_out(configuration, &trials(&session.folder, piece)?)?;
+    let markdown = format!(
+        "| {} | {:.3} | {:.0} | {:.0} |\n",
+        configuration.name(),
+        number(&line, "median_step_s")? * 1e3,
+        number(&line, "device_bytes")? / f64::from(1 << 20),
+        number(&line, "warmup_s")?,
+    );
+    Ok(Outcome::new(true, markdown, line))
+}
+
+/// What came of the configurations that had their turn.
+pub(super) fn trials(folder: &Path, piece: Piece) -> Result<Vec<Trial>> {
+    let trial = |configuration| -> Result<Trial> {
+        let record = Record::read(folder, &trial_name(piece, configuration))?;
+        let line = (record.state == State::Done).then_some(record.value);
+        Ok((configuration, line))
+    };
+    piece.configurations().into_iter().map(trial).collect()
+}
+
+/// Rounds of asap and PyTorch at its best, as many as there is time for.
+///
+/// # Errors
+/// If no configuration of PyTorch has worked yet, or a program fails.
+pub(super) fn rounds(
+    session: &Session,
+    piece: Piece,
+    precision: Precision,
+    before: &Record,
+    until: Until,
+) -> Result<Outcome> {
+    let trials = trials(&session.folder, piece)?;
+    let best = fastest(&trials).context("no configuration of PyTorch has been timed")?;
+    let subject = piece.subject();
+    let contest = Contest {
+        programs: &session.programs(until)?,
+        subject: &subject,
+        gpu: &Session::gpu(precision),
+    };
+    let name = best.name();
+    // Rounds beside another configuration are no rounds of this comparison.
+    let kept = Some(&before.value).filter(|value| value["best"] == name.as_str());
+    let mut lines: Vec<Vec<Value>> = kept
+        .and_then(|value| serde_json::from_value(value["rounds"].clone()).ok())
+        .unwrap_or_default();
+    let profile = match kept.map(|value| &value["profile"]) {
+        Some(profile) => profile.clone(),
+        None => contest.profile()?,
+    };
+    let mut added = false;
+    while lines.len() < ROUNDS {
+        let started = Instant::now();
+        match contest.round(best, &trials) {
+            Ok(round) => lines.push(round),
+            // The last round of a turn may be cut off; those before it count.
+            Err(_) if added && Instant::now() >= until.moment => break,
+            Err(error) => return Err(error),
+        }
+        added = true;
+        if Instant::now() + started.elapsed() > until.moment {
+            break;
+        }
+    }
+    let card = Card::named(profile["device"].as_str().unwrap_or(""));
+    let kernels = Kernel::all(&profile)?;
+    let rounds = lines.iter().map(|round| runs(&subject, round));
+    let markdown = rows(&Measured {
+        subject: &subject,
+        precision,
+        best,
+        rounds: rounds.collect::<Result<_>>()?,
+        bound_seconds: card.map(|card| bound_seconds(&kernels, card, precision)),
+    });
+    let done = lines.len() >= ROUNDS;
+    let value = json!({ "best": name, "profile": profile, "rounds": lines });
+    Ok(Outcome::new(done, markdown, value))
+}

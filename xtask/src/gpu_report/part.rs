@@ -1,0 +1,252 @@
+//! The parts of the report, in order, and what each does.
+
+use super::record::{Outcome, Record};
+use super::{Session, commands, contests, long_runs, profile, shown};
+use crate::bench::configuration::{Configuration, Precision};
+use crate::bench::subject::{Final, Size, Step, Subject};
+use crate::bench::{gpu_table, losses};
+use crate::process::Until;
+use anyhow::Result;
+use std::path::Path;
+
+/// Something to measure.
+pub(super) struct Part {
+    pub(super) name: String,
+    /// Heading in the report.
+    pub(super) section: String,
+    /// The head of the table that the section's parts have a row in.
+    pub(super) head: &'static str,
+    work: Work,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Work {
+    Device,
+    Agree(Precision),
+    Sanitize,
+    Losses(Piece, Precision),
+    /// PyTorch in one configuration.
+    Trial(Piece, Configuration),
+    /// Both programs in turns.
+    Rounds(Piece, Precision),
+    Profile(Precision),
+    Search,
+    Train(&'static str),
+}
+
+/// What is computed in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    Supernet(Size),
+    /// The network of published cells.
+    Network(&'static str),
+}
+
+impl Piece {
+    /// The size of a network in use, and the images of a step, as DARTS trains it.
+    pub(super) const NETWORK: [u32; 3] = [36, 20, 96];
+    /// Whose kernels are timed one by one.
+    pub(super) const PROFILED: Self = Self::Supernet(Size::Paper);
+    pub(super) const ALL: [Self; 4] = [
+        Self::Supernet(Size::Paper),
+        Self::Supernet(Size::Small),
+        Self::Network("ASAP"),
+        Self::Network("DARTS_V2"),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Supernet(Size::Small) => "small",
+            Self::Supernet(Size::Paper) => "paper",
+            Self::Network(genotype) => genotype,
+        }
+    }
+
+    pub(super) fn subject(self) -> Subject {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+        let [channels, cells, batch] = Self::NETWORK;
+        match self {
+            Self::Supernet(size) => Subject::search(size, Step::Search, threads),
+            Self::Network(genotype) => Subject::trained(
+                genotype,
+                Final {
+                    channels,
+                    cells,
+                    batch,
+                },
+                threads,
+            ),
+        }
+    }
+
+    /// What PyTorch is tried in.
+    pub(super) fn configurations(self) -> Vec<Configuration> {
+        Configuration::all(match self {
+            Self::Supernet(_) => &[Precision::Tf32, Precision::Bf16],
+            Self::Network(_) => &[Precision::Bf16],
+        })
+    }
+
+    /// What asap computes in, beside PyTorch's best.
+    fn precisions(self) -> &'static [Precision] {
+        match self {
+            Self::Supernet(_) => &[Precision::Tf32, Precision::Bf16],
+            Self::Network(_) => &[Precision::Bf16],
+        }
+    }
+}
+
+impl Part {
+    /// The command of its figures.
+    ///
+    /// # Errors
+    /// If what has been measured cannot be read.
+    pub(super) fn shown(&self, folder: &Path) -> Result<String> {
+        shown::command(self.work, folder)
+    }
+
+    /// One turn.
+    ///
+    /// # Errors
+    /// If a program is missing or fails, or what it says is not what was asked for.
+    pub(super) fn measure(
+        &self,
+        session: &Session,
+        before: &Record,
+        until: Until,
+    ) -> Result<Outcome> {
+        match self.work {
+            Work::Device => commands::device(session, until),
+            Work::Agree(precision) => commands::agree(session, precision, until),
+            Work::Sanitize => commands::sanitize(session, until),
+            Work::Losses(piece, precision) => commands::losses(session, piece, precision, until),
+            Work::Trial(piece, configuration) => {
+                contests::trial(session, piece, configuration, until)
+            }
+            Work::Rounds(piece, precision) => {
+                contests::rounds(session, piece, precision, before, until)
+            }
+            Work::Profile(precision) => profile::measure(session, precision, until),
+            Work::Search => long_runs::search(session, until),
+            Work::Train(genotype) => long_runs::train(session, genotype, before, until),
+        }
+    }
+}
+
+/// All parts: what is cheap and what others read first.
+pub(super) fn all() -> Vec<Part> {
+    let part = |name: String, section: &str, head, work| Part {
+        name,
+        section: section.to_owned(),
+        head,
+        work,
+    };
+    let plain = |name: &str, section: &str, work| part(name.to_owned(), section, "", work);
+    let mut parts = vec![plain("device", "The machine", Work::Device)];
+    for precision in Precision::ALL {
+        let name = format!("agree-{}", precision.name());
+        let section = "Agreement with the processor";
+        parts.push(part(
+            name,
+            section,
+            commands::AGREE_HEAD,
+            Work::Agree(precision),
+        ));
+    }
+    parts.push(plain("sanitizer", "Memory errors", Work::Sanitize));
+    for size in [Size::Small, Size::Paper] {
+        for precision in Precision::ALL {
+            let piece = Piece::Supernet(size);
+            let name = format!("losses-{}-{}", piece.name(), precision.name());
+            let section = "Losses from the same weights and batches, held to float64";
+            parts.push(part(
+                name,
+                section,
+                losses::HEADER,
+                Work::Losses(piece, precision),
+            ));
+        }
+    }
+    for piece in Piece::ALL {
+        let section = format!("PyTorch's configurations, {}", piece.subject().name);
+        for configuration in piece.configurations() {
+            let work = Work::Trial(piece, configuration);
+            parts.push(part(
+                contests::trial_name(piece, configuration),
+                &section,
+                contests::TRIAL_HEAD,
+                work,
+            ));
+        }
+    }
+    for piece in Piece::ALL {
+        for &precision in piece.precisions() {
+            let name = format!("{}-rounds-{}", piece.name(), precision.name());
+            let section = "asap beside the best of PyTorch";
+            parts.push(part(
+                name,
+                section,
+                gpu_table::HEADER,
+                Work::Rounds(piece, precision),
+            ));
+        }
+    }
+    for precision in [Precision::Tf32, Precision::Bf16] {
+        let name = precision.name();
+        let section = format!("Kernels of a search step at paper scale, {name}");
+        parts.push(plain(
+            &format!("profile-{name}"),
+            &section,
+            Work::Profile(precision),
+        ));
+    }
+    parts.push(plain(
+        "search",
+        "The paper's search on CIFAR-10",
+        Work::Search,
+    ));
+    for genotype in ["ASAP", "DARTS_V2"] {
+        let name = format!("train-{genotype}");
+        let section = "Training published cells on CIFAR-10";
+        parts.push(part(
+            name,
+            section,
+            long_runs::TRAIN_HEAD,
+            Work::Train(genotype),
+        ));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn parts_have_names_of_their_own() {
+        let parts = all();
+        let names: BTreeSet<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        assert_eq!(names.len(), parts.len());
+        for name in [
+            "paper-max-autotune-bf16",
+            "ASAP-rounds-bf16",
+            "losses-small-f32",
+        ] {
+            assert!(names.contains(name), "{name} of {names:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_section_lie_together_and_share_its_head() {
+        let parts = all();
+        let sections = parts.chunk_by(|a, b| a.section == b.section);
+        let (mut seen, mut heads) = (BTreeSet::new(), 0);
+        for section in sections {
+            assert!(seen.insert(&section[0].section), "{}", section[0].section);
+            assert!(section.iter().all(|part| part.head == section[0].head));
+            heads += usize::from(!section[0].head.is_empty());
+        }
+        assert!(heads > 5, "{heads}");
+    }
+}

@@ -1,0 +1,187 @@
+//! What came of a part, kept as JSON; and the report that is written from all of it.
+
+use super::part::Part;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// How far a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Missing,
+    Failed,
+    /// Stopped in time; the next turn goes on.
+    GoesOn,
+    Done,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Missing, Self::Failed, Self::GoesOn, Self::Done];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Failed => "failed",
+            Self::GoesOn => "goes on",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What a turn of a part found.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    state: State,
+    /// What the report shows.
+    markdown: String,
+    /// What other parts and later turns read.
+    value: Value,
+    error: String,
+}
+
+impl Outcome {
+    /// All that the part is about, or as much of it as there was time for.
+    pub(super) fn new(done: bool, markdown: String, value: Value) -> Self {
+        Self {
+            state: if done { State::Done } else { State::GoesOn },
+            markdown,
+            value,
+            error: String::new(),
+        }
+    }
+
+    /// Figures that are not as they must be.
+    pub(super) fn wrong(markdown: String, error: String) -> Self {
+        Self {
+            state: State::Failed,
+            markdown,
+            value: Value::Null,
+            error,
+        }
+    }
+}
+
+/// A part as it stands after its turns.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Record {
+    pub(super) state: State,
+    /// Of all turns together.
+    pub(super) seconds: f64,
+    pub(super) markdown: String,
+    pub(super) value: Value,
+    /// Why the last turn failed.
+    error: String,
+}
+
+impl Record {
+    /// The record of a part in the folder; of one that never had a turn, an empty one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn read(folder: &Path, name: &str) -> Result<Self> {
+        let path = folder.join("parts").join(format!("{name}.json"));
+        let fields: Value = match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text)
+                .with_context(|| format!("{}: expected a part's JSON", path.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Value::Null,
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        };
+        let text = |field: &str| fields[field].as_str().unwrap_or_default().to_owned();
+        let state = text("state");
+        let state = State::ALL.into_iter().find(|one| one.name() == state);
+        Ok(Self {
+            state: state.unwrap_or(State::Missing),
+            seconds: fields["seconds"].as_f64().unwrap_or_default(),
+            markdown: text("markdown"),
+            value: fields["value"].clone(),
+            error: text("error"),
+        })
+    }
+
+    /// The record after another turn. One that failed leaves what there was.
+    pub(super) fn after(self, outcome: Result<Outcome>, seconds: f64) -> Self {
+        let seconds = self.seconds + seconds;
+        match outcome {
+            Ok(outcome) => Self {
+                state: outcome.state,
+                seconds,
+                markdown: outcome.markdown,
+                value: outcome.value,
+                error: outcome.error,
+            },
+            Err(error) => Self {
+                state: State::Failed,
+                seconds,
+                error: format!("{error:#}"),
+                ..self
+            },
+        }
+    }
+
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn write(&self, folder: &Path, name: &str) -> Result<()> {
+        let fields = json!({
+            "state": self.state.name(), "seconds": self.seconds, "markdown": self.markdown,
+            "value": self.value, "error": self.error,
+        });
+        let folder = folder.join("parts");
+        std::fs::create_dir_all(&folder)?;
+        replace(
+            &folder.join(format!("{name}.json")),
+            &format!("{fields:#}\n"),
+        )
+    }
+
+    pub(super) fn described(&self) -> String {
+        let text = format!("{} after {:.0} s", self.state.name(), self.seconds);
+        match self.error.is_empty() {
+            true => text,
+            false => format!("{text}: {}", self.error),
+        }
+    }
+}
+
+/// Writes `gpu-report.md`: a section for each subject, its parts one below the other. Returns the parts that are not done.
+///
+/// # Errors
+/// If a record cannot be read, or the report not written.
+pub(super) fn write_report(folder: &Path, parts: &[Part]) -> Result<Vec<String>> {
+    let mut text = "# Measured on a GPU\n".to_owned();
+    let mut missing = Vec::new();
+    for section in parts.chunk_by(|a, b| a.section == b.section) {
+        let (mut measured, mut notes) = (String::new(), String::new());
+        let mut commands = String::new();
+        for part in section {
+            let record = Record::read(folder, &part.name)?;
+            measured += &record.markdown;
+            commands += &part.shown(folder)?;
+            commands.push('\n');
+            if record.state != State::Done {
+                notes += &format!("\n`{}`: {}\n", part.name, record.described());
+                missing.push(part.name.clone());
+            }
+        }
+        if !measured.is_empty() {
+            measured.insert_str(0, section[0].head);
+            measured.insert(0, '\n');
+        }
+        text += &format!(
+            "\n## {}\n\n```sh\n{commands}```\n{measured}{notes}",
+            section[0].section
+        );
+    }
+    replace(&folder.join("gpu-report.md"), &text)?;
+    Ok(missing)
+}
+
+/// Writes under another name first, so that nobody finds half a file.
+///
+/// # Errors
+/// If it cannot be written.
+fn replace(path: &Path, text: &str) -> Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    std::fs::write(&unfinished, text)
+        .and_then(|()| std::fs::rename(&unfinished, path))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,245 @@
+//! Whole reports, with scripts in the place of asap and of Python.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use super::*;
+use std::os::unix::fs::PermissionsExt;
+
+/// Says what asap says. Each call is written down beside it; files there change what it does.
+const ASAP: &str = r#"
+here=$(dirname "$0"); echo "asap $*" >> "$here/calls"
+line='{"macs_per_image": 9, "weights": 7, "batch": 4, "device": "NVIDIA H200", "median_step_s": 0.01,
+ "device_bytes": 104857600, "launches": 150, "images_per_s": 100000, "losses": [2.3, 2.2, 2.1, 2.0, 1.9],
+ "kernels": {"chain": {"launches": 150, "seconds": 0.008, "bytes": 2.4e10, "operations": 1e9}}}'
+case "$1" in
+bench)
+    if [ "$2" = agree ] && [ -e "$here/disagree" ]; then echo "supernet: far away"; echo "no agreement" >&2; exit 1; fi
+    if [ "$2" = agree ]; then echo "supernet: as one"; else echo $line; fi;;
+*)
+    kind=$1
+    while [ $# -gt 0 ]; do case "$1" in --out|--resume) run=$2;; esac; shift; done
+    if [ ! -e "$run" ]; then
+        mkdir -p "$run"
+        echo '{"phase": "'$kind'", "epoch": 3, "epochs": 50, "operations_alive": 120, "images_per_second": 5000}' > "$run/metrics.jsonl"
+        touch "$run/config.toml"
+        if [ -e "$here/slow" ]; then trap 'exit 130' INT; while :; do sleep 0.05; done; fi
+    fi
+    echo '{"search_seconds": 250.5, "decisions": 179, "forced_decisions": 2, "test_accuracy": 0.95}' > "$run/summary.json"
+    touch "$run/genotype.json" "$run/ledger.jsonl" "$run/report.html";;
+esac
+"#;
+/// Says what PyTorch says; it does not compile.
+const PYTHON: &str = r#"
+here=$(dirname "$0"); [ -e "$here/no-python" ] && { echo "no torch" >&2; exit 1; }
+[ "$1" = -c ] && exit 0
+echo "python $(basename "$1") $*" >> "$here/calls"
+seconds=0.2
+case "$*" in *"--mode compile"*) echo "cannot compile" >&2; exit 1;; *max-autotune*) seconds=0.05;; esac
+echo '{"macs_per_image": 9, "weights": 7, "batch": 4, "median_step_s": '$seconds', "device_bytes": 419430400,
+ "warmup_s": 12, "losses": [2.3, 2.2, 2.1, 2.0, 1.9]}' | tr '\n' ' '
+"#;
+
+struct Scene {
+    folder: PathBuf,
+}
+
+impl Scene {
+    fn new(name: &str) -> Self {
+        let name = format!("gpu-report-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, text) in [("asap", ASAP), ("python", PYTHON)] {
+            let path = folder.join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A run with turns of so many seconds; what it ended with.
+    fn run(&self, part: Option<&str>, turn: f64) -> String {
+        let arguments = Arguments {
+            program: self.file("asap"),
+            peer: self.file("python"),
+            data: "cifar10:here".to_owned(),
+            out: self.file("report"),
+            part: part.map(str::to_owned),
+        };
+        let limits = Limits {
+            turn: Duration::from_secs_f64(turn),
+            grace: Duration::from_secs(1),
+            training: Duration::from_secs(1000),
+        };
+        match run_within(&arguments, limits) {
+            Ok(()) => String::new(),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.file(name)).unwrap_or_default()
+    }
+
+    fn report(&self) -> String {
+        self.text("report/gpu-report.md")
+    }
+
+    fn state(&self, part: &str) -> State {
+        Record::read(&self.file("report"), part).unwrap().state
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn in_order(text: &str, wanted: &[&str]) {
+    let mut from = 0;
+    for words in wanted {
+        let at = text[from..].find(words);
+        from += at.unwrap_or_else(|| panic!("{words} is missing or too early in\n{text}"));
+    }
+}
+
+#[test]
+fn all_parts_are_measured_in_order_and_none_twice() {
+    let scene = Scene::new("all");
+    let missing = scene.run(None, 60.0);
+    let calls = scene.text("calls");
+    in_order(
+        &calls,
+        &[
+            "asap bench agree --device cuda --precision f32",
+            "--double",
+            "--mode max-autotune --precision bf16 --layout",
+            "--profile",
+            "python network.py",
+            "asap search --preset paper --train-epochs 1 --data cifar10:here --out",
+            // 0.8 of 100,000 images a second for 1000 s.
+            "asap train ASAP --recipe darts --epochs 1600",
+            "asap train DARTS_V2",
+        ],
+    );
+    in_order(
+        &scene.report(),
+        &[
+            "# Measured on a GPU",
+            "\n```sh\nasap bench agree --device cuda --precision f32\nasap bench agree --device cuda --precision tf32\n",
+            "\n| precision | `asap bench agree",
+            "\n| f32 | supernet: as one |\n| tf32 |",
+            "| small | search | PyTorch, float64 | 2.30000 |",
+            "supernet.py --channels 16 --cells 8 --size 32 --batch 64 --step search --device cuda --mode compile",
+            "\n| max-autotune-tf32 | 50.000 | 400 | 12 |\n",
+            "cargo xtask bench --peer PYTHON --device cuda --program asap --size paper --step search --precision tf32\n",
+            "| paper | search | 5 | asap | tf32 | 10.000 | 100 | 150 | 5.000 | 2.0 |",
+            "| paper | search | 5 | PyTorch | max-autotune-tf32 | 50.000 | 400 |  | 5.000 | 10.0 |",
+            "| paper | search | 5 | asap / PyTorch | | 0.200 | 0.250 |",
+            "| chain | 150 | 8.000 | 100.0 % | 24.000 | 1.00 | 62 % |",
+            "asap search --preset paper --train-epochs 1 --data cifar10:DIR --device cuda\n",
+            "| seconds of the search | 250.5 |",
+            "| ASAP | 3 of 50 |  | 5000 |  | 95.00 |",
+        ],
+    );
+    for name in ["genotype.json", "ledger.jsonl", "report.html"] {
+        assert!(scene.file("report").join(name).is_file(), "{name}");
+    }
+    // What does not compile is told, and does not keep the rest from being measured.
+    assert!(
+        missing.contains("paper-compile-tf32") && !missing.contains("agree"),
+        "{missing}"
+    );
+    let report = scene.report();
+    assert!(report.contains("cannot compile"), "{report}");
+
+    std::fs::remove_file(scene.file("calls")).unwrap();
+    scene.run(None, 60.0);
+    for call in scene.text("calls").lines() {
+        assert!(call.contains("--mode compile"), "measured again: {call}");
+    }
+}
+
+#[test]
+fn a_part_that_fails_is_kept_with_its_reason_and_measured_again() {
+    let scene = Scene::new("again");
+    std::fs::write(scene.file("disagree"), "").unwrap();
+    let missing = scene.run(Some("agree-tf32"), 60.0);
+    assert!(missing.contains("agree-tf32"), "{missing}");
+    let report = scene.report();
+    in_order(
+        &report,
+        &[
+            "| tf32 | supernet: far away |",
+            "`agree-tf32`: failed",
+            "no agreement",
+        ],
+    );
+    std::fs::remove_file(scene.file("disagree")).unwrap();
+    let missing = scene.run(Some("agree-tf32"), 60.0);
+    assert!(!missing.contains("agree-tf32"), "{missing}");
+    assert!(scene.report().contains("| tf32 | supernet: as one |"));
+}
+
+#[test]
+fn asap_is_measured_where_python_does_not_work() {
+    let scene = Scene::new("python");
+    std::fs::write(scene.file("no-python"), "").unwrap();
+    scene.run(Some("agree-f32"), 60.0);
+    scene.run(Some("losses-small-f32"), 60.0);
+    assert_eq!(scene.state("agree-f32"), State::Done);
+    assert_eq!(scene.state("losses-small-f32"), State::Failed);
+    assert!(scene.report().contains("expected a Python with torch"));
+}
+
+#[test]
+fn a_search_that_takes_longer_than_a_turn_is_interrupted_and_resumed() {
+    let scene = Scene::new("search");
+    std::fs::write(scene.file("slow"), "").unwrap();
+    scene.run(Some("search"), 2.0);
+    assert_eq!(scene.state("search"), State::GoesOn);
+    assert!(scene.report().contains("`search`: goes on"));
+    scene.run(Some("search"), 60.0);
+    assert_eq!(scene.state("search"), State::Done);
+    let calls = scene.text("calls");
+    let resumed = calls.lines().last().unwrap();
+    assert!(resumed.starts_with("asap search --resume"), "{calls}");
+    assert!(resumed.ends_with("report/search --device cuda"), "{calls}");
+    let seconds = Record::read(&scene.file("report"), "search")
+        .unwrap()
+        .seconds;
+    assert!(seconds >= 2.0, "the turns together: {seconds}");
+}
+
+#[test]
+fn a_training_ends_when_its_time_is_over() {
+    let scene = Scene::new("train");
+    std::fs::write(scene.file("slow"), "").unwrap();
+    let before = Record::read(&scene.file("report"), "train-ASAP").unwrap();
+    let spent = before.after(
+        Ok(record::Outcome::new(
+            false,
+            String::new(),
+            serde_json::Value::Null,
+        )),
+        999.0,
+    );
+    std::fs::create_dir_all(scene.file("report")).unwrap();
+    spent.write(&scene.file("report"), "train-ASAP").unwrap();
+    scene.run(Some("train-ASAP"), 2.0);
+    assert_eq!(scene.state("train-ASAP"), State::Done);
+    assert!(scene.report().contains("| ASAP | 3 of 50 |  | 5000 |"));
+}
+
+#[test]
+fn a_part_that_is_none_is_refused_with_all_names() {
+    let error = Scene::new("none").run(Some("agreement"), 60.0);
+    assert!(
+        error.contains("agree-bf16") && error.contains("found agreement"),
+        "{error}"
+    );
+}
