@@ -7,8 +7,7 @@ use crate::output;
 use anyhow::{Result, bail};
 use asap_genotype::{ASAP, DARTS_V2, OpSet, OpWeights, Topology};
 use asap_space::{
-    Descent, Execution, Form, Network, NetworkConfig, Place, Precision, Regularisation, StemForm,
-    Wanted,
+    Descent, Execution, Form, Network, NetworkConfig, Place, Regularisation, StemForm, Wanted,
 };
 
 /// Settings of `asap bench agree`.
