@@ -75,7 +75,14 @@ impl CudaDevice {
         if KERNELS.is_empty() {
             return Err(at(&"this build has no kernels: its nvcc was a stand-in"));
         }
-        open().map_err(|error| at(&error))
+        open().map_err(|error| match error.0 {
+            // What stands in for the driver's library until it is opened says this.
+            sys::CUresult::CUDA_ERROR_STUB_LIBRARY => {
+                at(&"there is no NVIDIA driver: libcuda.so.1 is not found")
+            }
+            sys::CUresult::CUDA_ERROR_NO_DEVICE => at(&"the driver finds no GPU"),
+            _ => at(&error),
+        })
     }
 
     fn failed(&self, what: &str, error: DriverError) -> Error {
