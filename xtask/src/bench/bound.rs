@@ -80,7 +80,7 @@ impl Kernel {
                 launches: figure("launches")?,
                 seconds: figure("seconds")?,
                 bytes: figure("bytes")?,
-                flops: figure("operations")?,
+                flops: figure("flops")?,
             })
         };
         let mut kernels: Vec<Self> = found.iter().map(kernel).collect::<Result<_>>()?;
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn kernels_of_a_line_have_a_bound_together_and_a_share_near_it() {
         let card = Card::named("NVIDIA H100 80GB HBM3").unwrap();
-        let kernel = |seconds: f64, bytes: f64| json!({"launches": 2, "seconds": seconds, "bytes": bytes, "operations": 0});
+        let kernel = |seconds: f64, bytes: f64| json!({"launches": 2, "seconds": seconds, "bytes": bytes, "flops": 0});
         let line =
             json!({"kernels": {"slow": kernel(3e-3, 3.35e9), "quick": kernel(1e-3, 2.68e9)}});
         let kernels = Kernel::all(&line).unwrap();

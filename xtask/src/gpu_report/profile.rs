@@ -81,7 +81,7 @@ mod tests {
     use serde_json::json;
 
     fn line(device: &str) -> Value {
-        let kernel = |launches: u32, seconds: f64, bytes: f64| json!({"launches": launches, "seconds": seconds, "bytes": bytes, "operations": 1e9});
+        let kernel = |launches: u32, seconds: f64, bytes: f64| json!({"launches": launches, "seconds": seconds, "bytes": bytes, "flops": 1e9});
         json!({"device": device, "kernels": {"mix": kernel(8, 1e-3, 2.68e9), "chain": kernel(40, 3e-3, 3.35e9)}})
     }
 

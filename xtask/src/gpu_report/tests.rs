@@ -10,7 +10,7 @@ const ASAP: &str = r#"
 here=$(dirname "$0"); echo "asap $*" >> "$here/calls"
 line='{"macs_per_image": 9, "weights": 7, "batch": 4, "device": "NVIDIA H200", "median_step_s": 0.01,
  "device_bytes": 104857600, "launches": 150, "images_per_s": 100000, "losses": [2.3, 2.2, 2.1, 2.0, 1.9],
- "kernels": {"chain": {"launches": 150, "seconds": 0.008, "bytes": 2.4e10, "operations": 1e9}}}'
+ "kernels": {"chain": {"launches": 150, "seconds": 0.008, "bytes": 2.4e10, "flops": 1e9}}}'
 case "$1" in
 bench)
     if [ "$2" = agree ] && [ -e "$here/disagree" ]; then echo "supernet: far away"; echo "no agreement" >&2; exit 1; fi

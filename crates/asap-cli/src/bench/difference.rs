@@ -7,14 +7,15 @@ use std::fmt;
 ///
 /// Rounding moves a value over the kink of a ReLU or to another maximum of a pool now and then, and then a whole gradient comes
 /// or goes. So gradients differ by far more than their factors were rounded by, the more the closer the layer is to the images,
-/// and a single flip in f32 shows too. What is allowed is one and a half times to ten times the most that the networks here were
-/// off with several seeds, on kernels that round as tensor cores do; wrong kernels are off by the length of a tensor and more.
+/// and a single flip in f32 shows too. What is allowed was chosen after measuring, not derived: at least 1.3 times the most that the
+/// networks of `asap bench agree` were off with the seeds 0, 1, 2 and 7, on kernels that the host runs and that round as tensor
+/// cores do. A gradient that is missing is off by its own length; in bf16 little less than that is noticed.
 ///
 /// | most found | f32 | tf32 | bf16 |
 /// |---|---|---|---|
-/// | forward | 5e-7 | 6e-4 | 4e-3 |
-/// | gradients together | 4e-4 | 0.14 | 0.30 |
-/// | one tensor's gradient | 1.3e-3 | 0.24 | 0.72 |
+/// | forward | 5.2e-7 | 9.1e-4 | 7.7e-3 |
+/// | gradients together | 3.9e-3 | 0.19 | 0.30 |
+/// | one tensor's gradient | 0.024 | 0.24 | 0.72 |
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tolerance {
     /// Of what no kink doubles: loss, logits, running statistics.
@@ -28,9 +29,9 @@ pub(super) struct Tolerance {
 impl Tolerance {
     pub(super) fn of(precision: Precision) -> Self {
         let (forward, together, each) = match precision {
-            Precision::F32 => (1e-4, 0.01, 0.03),
+            Precision::F32 => (1e-4, 0.03, 0.1),
             Precision::Tf32 => (3e-3, 0.3, 0.5),
-            // Under 1: a gradient that is missing altogether is off by its own length.
+            // Under 1, the length of what is missing.
             Precision::Bf16 => (2e-2, 0.6, 0.95),
         };
         Self {

@@ -81,3 +81,26 @@ fn kernels(
     }
     Ok(kernels)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    /// `cargo xtask bench --device` and `gpu-report` read these names from the line that is printed.
+    #[test]
+    fn a_profile_has_the_names_that_the_tasks_read() {
+        let report = OnDevice {
+            device_bytes: Some(1),
+            launches: Some(2),
+            kernels: Some(BTreeMap::from([("mix", Kernel::default())])),
+        };
+        let line = serde_json::to_value(report).unwrap();
+        let names = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(names(&line), ["device_bytes", "kernels", "launches"]);
+        let kernel = &line["kernels"]["mix"];
+        assert_eq!(names(kernel), ["bytes", "flops", "launches", "seconds"]);
+    }
+}
