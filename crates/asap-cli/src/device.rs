@@ -3,6 +3,7 @@
 use crate::output;
 use anyhow::{Result, bail};
 use asap_space::{Place, Precision};
+use asap_train::ComputedOn;
 use clap::ValueEnum;
 use std::str::FromStr;
 
@@ -10,12 +11,16 @@ use std::str::FromStr;
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct DeviceFlags {
     /// What computes: auto (a GPU where this build and the machine have one), cpu, cuda, or cuda:N for another GPU than the
-    /// first
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    device: Choice,
-    /// How a GPU multiplies: with factors of f32, tf32 or bf16; sums are f32 or wider [default: tf32; f32 on the CPU]
+    /// first [default: auto; with --resume, what computed before]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Choice>,
+    /// How a GPU multiplies: with factors of f32, tf32 or bf16; sums are f32 or wider [default: tf32; f32 on the CPU; with
+    /// --resume, as before]
     #[arg(long, value_enum, hide_possible_values = true)]
     precision: Option<Factors>,
+    /// What a GPU computes in where nothing is asked for.
+    #[arg(skip)]
+    usual: Precision,
 }
 
 /// What was asked for.
@@ -67,7 +72,7 @@ impl DeviceFlags {
     /// # Errors
     /// If what was asked for is not there, or cannot compute like that.
     pub(crate) fn place(self) -> Result<Place> {
-        match self.device {
+        match self.device.unwrap_or(Choice::Auto) {
             Choice::Cuda(ordinal) => cuda(ordinal, self.gpu_precision()),
             Choice::Cpu => self.processor(),
             Choice::Auto if !cfg!(feature = "cuda") => self.processor(),
@@ -81,20 +86,41 @@ impl DeviceFlags {
         }
     }
 
+    /// The flags of a run that is gone on with: what they leave open is as it was before.
+    pub(crate) fn of_run(self, before: Option<&ComputedOn>) -> Self {
+        let Some(before) = before else {
+            return self;
+        };
+        let device = self.device.or(match before.is_processor() {
+            true => Some(Choice::Cpu),
+            // Which of several GPUs it was does not matter; that there may be none today, `auto` knows.
+            false => None,
+        });
+        // Of a GPU alone: if there is none today, the CPU goes on in its own.
+        let usual = match before.is_processor() {
+            true => self.usual,
+            false => before.precision().unwrap_or(self.usual),
+        };
+        Self {
+            device,
+            usual,
+            ..self
+        }
+    }
+
     /// Refuses a device for what only the processor does.
     ///
     /// # Errors
     /// If a GPU was asked for, or a precision that only one has.
     pub(crate) fn require_processor(self, what: &str) -> Result<()> {
-        if let Choice::Cuda(_) = self.device {
+        if let Some(Choice::Cuda(_)) = self.device {
             bail!("{what} computes on the CPU: leave out --device, or give it cpu");
         }
         self.processor().map(drop)
     }
 
     fn gpu_precision(self) -> Precision {
-        self.precision
-            .map_or_else(Precision::default, Factors::precision)
+        self.precision.map_or(self.usual, Factors::precision)
     }
 
     fn processor(self) -> Result<Place> {
@@ -132,5 +158,47 @@ mod tests {
         for other in ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "CUDA"] {
             assert!(read(other).is_err(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_run_goes_on_as_it_was_unless_told_otherwise() {
+        let before = |device: &str, precision: &str| ComputedOn {
+            device: device.to_owned(),
+            precision: precision.to_owned(),
+        };
+        let gone_on = |device, precision, before: &ComputedOn| {
+            let usual = Precision::default();
+            let flags = DeviceFlags {
+                device,
+                precision,
+                usual,
+            };
+            let flags = flags.of_run(Some(before));
+            (flags.device, flags.gpu_precision())
+        };
+        let processor = before("cpu", "f32");
+        let gpu = before("NVIDIA H100", "bf16");
+        let (cpu, cuda) = (Some(Choice::Cpu), Some(Choice::Cuda(1)));
+        assert_eq!(gone_on(None, None, &processor).0, cpu);
+        assert_eq!(gone_on(None, None, &gpu), (None, Precision::Bf16));
+        // What is said counts, the rest stays.
+        assert_eq!(gone_on(cuda, None, &gpu), (cuda, Precision::Bf16));
+        assert_eq!(gone_on(cuda, None, &processor), (cuda, Precision::Tf32));
+        let tf32 = Some(Factors::Tf32);
+        assert_eq!(gone_on(None, tf32, &gpu), (None, Precision::Tf32));
+    }
+
+    #[test]
+    fn a_run_of_a_gpu_goes_on_without_one_too() {
+        let flags = DeviceFlags {
+            device: Some(Choice::Cpu),
+            precision: None,
+            usual: Precision::Tf32,
+        };
+        let before = ComputedOn {
+            device: "NVIDIA H100".to_owned(),
+            precision: "bf16".to_owned(),
+        };
+        assert!(flags.of_run(Some(&before)).place().is_ok());
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 /// If a setting is out of its range, images cannot be read, or the run fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(folder) = &arguments.resume {
-        return work::resume(folder, arguments.device.place()?);
+        return work::resume(folder, arguments.device);
     }
     let mut config = arguments.settings.search_config(&arguments.flags)?;
     if arguments.print_config {

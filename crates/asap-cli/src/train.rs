@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 /// fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(folder) = &arguments.resume {
-        return work::resume(folder, arguments.device.place()?);
+        return work::resume(folder, arguments.device);
     }
     let mut config = arguments.settings.train_config(&arguments.flags)?;
     if arguments.print_config {

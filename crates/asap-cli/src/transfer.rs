@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 /// If the run has no results, a setting is out of its range, images cannot be read, or the new run fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let Some(folder) = &arguments.resume {
-        return work::resume(folder, arguments.device.place()?);
+        return work::resume(folder, arguments.device);
     }
     let run = arguments.run.as_ref().context("expected a run")?;
     let source = RunFolder::new(run);

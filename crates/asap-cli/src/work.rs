@@ -1,12 +1,12 @@
 //! Works on a run: follows it, saves it on Ctrl-C, and prints its results.
 
+use crate::device::DeviceFlags;
 use crate::follow::Follower;
 use crate::images::Images;
 use crate::{interrupt, output, results, run_names};
 use anyhow::Result;
 use asap_report::Report;
-use asap_space::Place;
-use asap_train::{Job, Outcome, RunFolder, Summary};
+use asap_train::{ComputedOn, Job, Outcome, RunFolder, Summary};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ pub(crate) fn command() -> Vec<String> {
 ///
 /// # Errors
 /// If there is no run, it is finished, or it fails.
-pub(crate) fn resume(folder: &Path, place: Place) -> Result<ExitCode> {
+pub(crate) fn resume(folder: &Path, device: DeviceFlags) -> Result<ExitCode> {
     let folder = RunFolder::new(folder);
     let images = Images::new(folder.read_config()?.data);
     // Killed after its last step and before its report: the report is all that is left to do.
@@ -47,6 +47,7 @@ pub(crate) fn resume(folder: &Path, place: Place) -> Result<ExitCode> {
         results::print(&folder, &Summary::read(&folder.summary())?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let place = device.of_run(ComputedOn::last(&folder)?.as_ref()).place()?;
     run(|| Job::resume(folder, &images, place))
 }
 

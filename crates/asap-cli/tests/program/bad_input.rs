@@ -131,7 +131,6 @@ fn a_build_without_cuda_says_so_before_anything_is_written() {
     for arguments in [
         vec!["search", "--out", "run"],
         vec!["train", "ASAP", "--out", "run"],
-        vec!["search", "--resume", "run"],
         vec!["bench", "step"],
         vec!["bench", "agree"],
     ] {
@@ -139,6 +138,9 @@ fn a_build_without_cuda_says_so_before_anything_is_written() {
         let said = asap(place.path(), &arguments);
         said.failed_with(&["built without CUDA", "cargo xtask cuda build"]);
     }
+    // Which device a run goes on with depends on the run: that comes first.
+    let resumed = ["search", "--resume", "run", "--device", "cuda:1"];
+    asap(place.path(), &resumed).failed_with(&["run holds no run"]);
     let precision = ["train", "ASAP", "--precision", "bf16"];
     asap(place.path(), &precision).failed_with(&["--precision", "f32 on the CPU"]);
     assert!(!place.path().join("run").exists());

@@ -7,6 +7,7 @@ pub mod abi;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod engine;
+mod images;
 mod launch;
 mod lower;
 mod memory;

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::engine::{Mode, Part, Writes};
-use crate::error::Error;
+use crate::error::{Error, expect_len};
 use crate::regularisation::Regularisation;
 
 /// What a pass reads.
@@ -129,17 +129,5 @@ impl Engine {
         expect_len("statistics", self.plan.statistics_len, statistics.len())?;
         expect_len("op weights", self.plan.op_weights, pass.op_weights.len())?;
         Ok(images)
-    }
-}
-
-fn expect_len(what: &'static str, expected: usize, found: usize) -> Result<(), Error> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(Error::Length {
-            what,
-            expected,
-            found,
-        })
     }
 }
