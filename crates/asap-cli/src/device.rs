@@ -11,7 +11,7 @@ use std::str::FromStr;
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct DeviceFlags {
     /// What computes: auto (a GPU where this build and the machine have one), cpu, cuda, or cuda:N for another GPU than the
-    /// first [default: auto; with --resume, what computed before]
+    /// first [default: auto; with --resume, the CPU or the first GPU, as before]
     #[arg(long, value_name = "DEVICE")]
     device: Option<Choice>,
     /// How a GPU multiplies: with factors of f32, tf32 or bf16; sums are f32 or wider [default: tf32; f32 on the CPU; with
@@ -108,6 +108,11 @@ impl DeviceFlags {
         }
     }
 
+    /// Whether the CPU was asked for by name.
+    pub(crate) fn is_processor(self) -> bool {
+        self.device == Some(Choice::Cpu)
+    }
+
     /// Refuses a device for what only the processor does.
     ///
     /// # Errors
@@ -190,8 +195,9 @@ mod tests {
 
     #[test]
     fn a_run_of_a_gpu_goes_on_without_one_too() {
+        // Where there is none, as in a build without CUDA, the CPU takes over in its own precision.
         let flags = DeviceFlags {
-            device: Some(Choice::Cpu),
+            device: None,
             precision: None,
             usual: Precision::Tf32,
         };

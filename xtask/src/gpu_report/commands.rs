@@ -79,9 +79,7 @@ pub(super) fn sanitize(session: &Session, until: Until) -> Result<Outcome> {
         |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
     let there = |name: &&str| on_path(name) || (name.contains('/') && Path::new(name).is_file());
     let Some(program) = SANITIZER.into_iter().find(there) else {
-        return Ok(done(
-            "Not looked for: compute-sanitizer is not installed on this machine.\n".to_owned(),
-        ));
+        bail!("not looked for: compute-sanitizer is not installed on this machine");
     };
     let starter = [program, "--error-exitcode", "1"];
     let output = session
@@ -96,17 +94,18 @@ pub(super) fn sanitize(session: &Session, until: Until) -> Result<Outcome> {
     if !output.stopped && !output.status.success() {
         bail!("compute-sanitizer ended with {}: {summary}", output.status);
     }
-    // Every kernel takes many times as long under it; what was reached in time was without a finding.
     let (stopped, findings) = (
         output.stopped,
-        summary.contains("Invalid") || summary.contains("Race"),
+        ["Invalid", "Race", "Misaligned", "Program hit"]
+            .iter()
+            .any(|finding| summary.contains(finding)),
     );
     ensure!(!findings, "compute-sanitizer: {summary}");
-    let note = match stopped {
-        true => "Stopped when its time was over, without a finding up to there.\n\n",
-        false => "",
-    };
-    Ok(done(format!("{note}{}", quoted(&summary))))
+    ensure!(
+        !stopped,
+        "stopped when its time was over, without a finding up to there"
+    );
+    Ok(done(quoted(&summary)))
 }
 
 /// The first losses from the same weights and batches.

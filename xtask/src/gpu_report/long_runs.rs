@@ -71,8 +71,10 @@ pub(super) fn train(
 }
 
 /// The training of published cells.
-pub(super) fn training<'a>(genotype: &'a str, epochs: &'a str) -> [&'a str; 6] {
-    ["train", genotype, "--recipe", "darts", "--epochs", epochs]
+pub(super) fn training<'a>(genotype: &'a str, epochs: &'a str) -> Vec<&'a str> {
+    let text = ["train", genotype, "--recipe", "darts", "--epochs", epochs];
+    // As the rounds that the epochs are planned by.
+    [&text[..], &["--precision", "bf16"]].concat()
 }
 
 /// Epochs that fit into the time of a training at the speed that the network's rounds had.

@@ -4,7 +4,7 @@ use super::batch::Random;
 use super::difference::{Tolerance, Worst};
 use crate::device::DeviceFlags;
 use crate::output;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use asap_genotype::{ASAP, DARTS_V2, OpSet, OpWeights, Topology};
 use asap_space::{
     Descent, Execution, Form, Network, NetworkConfig, Place, Regularisation, StemForm, Wanted,
@@ -116,6 +116,10 @@ fn cases() -> [Case; 5] {
 /// If a device fails, or does not agree.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let place = arguments.device.place()?;
+    ensure!(
+        place.is_device() || arguments.device.is_processor(),
+        "there is no GPU to hold to the CPU: --device cpu holds the CPU to itself"
+    );
     let tolerance = Tolerance::of(place.precision());
     let mut failed: Option<(&str, Worst)> = None;
     for case in cases() {
@@ -192,10 +196,18 @@ fn compare(case: &Case, place: &Place, tolerance: Tolerance, seed: u64) -> Resul
     }
     let (a, b) = (found.statistics()?, expected.statistics()?);
     worst.look("running statistics", &a, &b, forward);
+    // What the weights move by: beside the weights themselves it would be lost in any tolerance.
+    let before = [&found, &expected].map(|network| Ok(network.weights()?.into_owned()));
     found.descend(DESCENT)?;
     expected.descend(DESCENT)?;
-    let (a, b) = (found.weights()?, expected.weights()?);
-    worst.look("weights after a descent", &a, &b, together);
+    let moved = |network: &Network, before: Result<Vec<f32>>| -> Result<Vec<f32>> {
+        let (before, after) = (before?, network.weights()?);
+        Ok(after.iter().zip(&before).map(|(a, b)| a - b).collect())
+    };
+    let [found_before, expected_before] = before;
+    let a = moved(&found, found_before)?;
+    let b = moved(&expected, expected_before)?;
+    worst.look("what a descent moves the weights by", &a, &b, together);
     let (a, b) = (found.velocity()?, expected.velocity()?);
     worst.look("velocity after a descent", &a, &b, together);
     // Of the same weights: what the descents differ in has been looked at.

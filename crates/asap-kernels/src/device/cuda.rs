@@ -17,6 +17,10 @@ use crate::error::Error;
 /// Machine code for several architectures, and PTX for those to come.
 static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
 
+/// What a block must be able to have: the A100 gives 163 KiB, the H100 and H200 227. A bank of a paper-sized search needs 101 KiB, which
+/// is more than the GPUs for desktops give (99 KiB), and wider networks more.
+const LEAST_SHARED_BYTES: u32 = 160 << 10;
+
 /// Bytes of shared memory that every kernel may have without asking.
 const PLAIN_SHARED_BYTES: u32 = 48 << 10;
 
@@ -75,14 +79,23 @@ impl CudaDevice {
         if KERNELS.is_empty() {
             return Err(at(&"this build has no kernels: its nvcc was a stand-in"));
         }
-        open().map_err(|error| match error.0 {
+        let device = open().map_err(|error| match error.0 {
             // What stands in for the driver's library until it is opened says this.
             sys::CUresult::CUDA_ERROR_STUB_LIBRARY => {
                 at(&"there is no NVIDIA driver: libcuda.so.1 is not found")
             }
             sys::CUresult::CUDA_ERROR_NO_DEVICE => at(&"the driver finds no GPU"),
             _ => at(&error),
-        })
+        })?;
+        if device.most_shared_bytes < LEAST_SHARED_BYTES {
+            return Err(at(&format!(
+                "{} gives a block {} KiB of shared memory, the kernels need {}",
+                device.name,
+                device.most_shared_bytes >> 10,
+                LEAST_SHARED_BYTES >> 10
+            )));
+        }
+        Ok(device)
     }
 
     fn failed(&self, what: &str, error: DriverError) -> Error {

@@ -1,7 +1,7 @@
 //! Plans on a device with kernels of its own: the same [`crate::Plan`] that the processor runs, as launches.
 //!
 //! A plan is lowered once to a list of launches over tables of jobs; everything that changes from step to step lies in
-//! one [`abi::Step`], so that a step is one recorded graph. [`Device`] is all that this needs of a device.
+//! one [`abi::Step`], so that a pass is one recorded graph. [`Device`] is all that this needs of a device.
 
 pub mod abi;
 #[cfg(feature = "cuda")]

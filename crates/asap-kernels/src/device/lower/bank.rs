@@ -95,21 +95,30 @@ impl Lowering<'_> {
             "chain_forward_tf32",
             "chain_forward_bf16",
         ]);
-        let work = self.chains_work(size, chains.iter().map(|(chain, _)| *chain));
+        let mut sources: Vec<_> = chains
+            .iter()
+            .map(|(_, source)| source.place.buffer)
+            .collect();
+        sources.dedup();
+        let work = self.chains_work(size, sources.len(), chains.iter().map(|(chain, _)| *chain));
         self.launch(kernel, [splits, channels.div_ceil(64)], floats, &jobs, work);
         Ok(())
     }
 
-    /// What chains of sources of this size cannot do without, forward.
+    /// What chains of `sources` of this size cannot do without, forward: each source once.
     pub(super) fn chains_work<'a>(
         &self,
         size: Size,
+        sources: usize,
         chains: impl Iterator<Item = &'a Chain>,
     ) -> Work {
-        let mut work = Work::default();
+        let mut work = Work {
+            bytes: 4.0 * (sources * self.plan.batch * size.len()) as f64,
+            operations: 0.0,
+        };
         for chain in chains {
             let outputs = (self.plan.batch * size.strided(chain.taps.stride).len()) as f64;
-            work.bytes += 4.0 * ((self.plan.batch * size.len()) as f64 + outputs);
+            work.bytes += 4.0 * outputs;
             let taps = (chain.taps.kernel * chain.taps.kernel + size.channels) as f64;
             work.operations += 2.0 * outputs * taps;
         }
@@ -148,7 +157,7 @@ impl Lowering<'_> {
         }
         let values = self.plan.batch * out.len();
         let work = Work {
-            bytes: 4.0 * (jobs.len() * (values + self.plan.batch * bank.size.len())) as f64,
+            bytes: 4.0 * (jobs.len() * values + self.plan.batch * bank.size.len()) as f64,
             operations: 0.0,
         };
         let grid = [Self::blocks(values / 4), 1];

@@ -170,7 +170,16 @@ impl Lowering<'_> {
             "chain_backward_tf32",
             "chain_backward_bf16",
         ]);
-        let mut work = self.chains_work(size, chains.iter().map(|back| back.chain));
+        // The sources are read for the gradients of kernels alone; what a chain put out and `z` always.
+        let mut sources: Vec<_> = chains.iter().map(|back| back.source.place.buffer).collect();
+        sources.dedup();
+        let read = if self.goal.weights() {
+            sources.len()
+        } else {
+            0
+        };
+        let mut work = self.chains_work(size, read, chains.iter().map(|back| back.chain));
+        work.bytes += 4.0 * (chains.len() * self.plan.batch * out.len()) as f64;
         if self.goal.weights() {
             work.operations *= 2.0;
         }

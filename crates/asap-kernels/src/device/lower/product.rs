@@ -189,7 +189,8 @@ impl Lowering<'_> {
         let inputs =
             self.plan.batch as f64 * f64::from(shape.height * shape.width * shape.channels);
         Work {
-            bytes: 4.0 * products as f64 * (inputs + outputs),
+            // Products of one launch may all read one source.
+            bytes: 4.0 * (inputs + products as f64 * outputs),
             operations: 2.0 * products as f64 * outputs * f64::from(shape.taps * shape.channels),
         }
     }
