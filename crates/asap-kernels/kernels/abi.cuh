@@ -84,7 +84,14 @@ struct Step {
     float weight_decay;
     float clip;
     u32 nesterov;
-    u32 slot; // of the outcomes that are kept, the one that this step writes
+    u32 reserved;
+    // Of the alphas; their clip is `clip`, too.
+    double temperature;
+    double alpha_rate;   // learning rate over the bias of the mean
+    double alpha_decay;  // L2
+    double mean_kept;    // Adam's first beta
+    double square_kept;  // and the second
+    double square_scale; // root of the bias of the squares
 };
 
 // --- chain.cu -------------------------------------------------------------------------------------------------------------
@@ -356,11 +363,11 @@ struct classifier_gradient_job {
     u32 classes;
 };
 
-// Sum over images of `results`: `outcomes[3 slot ..] = [loss sum / images, correct]`, the auxiliary head's loss with it (null: none).
+// Sum over images of `results`: `outcome = [loss sum / images, correct]`, the auxiliary head's loss with it (null: none).
 struct outcome_job {
     const double *results;
     const double *auxiliary;
-    double *outcomes;
+    double *outcome;
 };
 
 // --- optimizer.cu ---------------------------------------------------------------------------------------------------------
@@ -385,17 +392,47 @@ struct squares_job {
     u64 len;
 };
 
-// SGD as `asap_train::Sgd` has it. Weights and velocity stay as they are when the loss in `outcomes[3 slot]` or the norm is no number;
-// `outcomes[3 slot + 2]` takes the norm.
+// SGD as `asap_train::Sgd` has it. Weights and velocity stay as they are when the loss in `outcome[0]` or the norm is no number;
+// `outcome[2]` takes the norm.
 struct descend_job {
     float *weights;
     const float *gradients;
     float *velocity;
     const double *partials;
-    double *outcomes;
+    double *outcome;
     u64 len;
     u32 splits;
     u32 reserved;
+};
+
+// --- alphas.cu ------------------------------------------------------------------------------------------------------------
+
+// What lies side by side: the alphas of an edge, or the edges of a node.
+struct Group {
+    u32 first;
+    u32 count;
+};
+
+// A step of Adam against the gradient of the loss in `parameters`, and the op weights of where it ends, both at the step's temperature.
+// An alpha lies where its op weight lies; the logits of edges, if there are any, follow. Nothing moves when the loss in `outcome[0]` or
+// the norm of the gradient, which `outcome[2]` takes, is no number.
+struct alphas_job {
+    double *parameters; // [alphas], or [alphas + edges]
+    double *mean;       // of gradients, as long
+    double *square;     // of their squares
+    double *gradient;
+    double *phi;        // [alphas]: what an operation weighs on its edge
+    double *weight;     // [edges]: what an edge weighs
+    double *slope;      // [edges]: gradient in that
+    const double *op_weight_gradients;
+    float *op_weights;
+    double *outcome;
+    const Group *edges;
+    const Group *nodes;
+    u32 alphas;
+    u32 edges_count;
+    u32 nodes_count;
+    u32 logits; // whether there are any
 };
 
 // --- images.cu ------------------------------------------------------------------------------------------------------------

@@ -167,7 +167,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) outcome(const outcome_job 
     }
     fold_all(sums);
     if (threadIdx.x != 0) return;
-    double *found = job.outcomes + 3 * step->slot;
-    found[0] = sums[0] / (double)step->images;
-    found[1] = sums[1];
+    job.outcome[0] = sums[0] / (double)step->images;
+    job.outcome[1] = sums[1];
 }

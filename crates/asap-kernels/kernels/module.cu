@@ -1,4 +1,5 @@
 // Every kernel, as one translation unit.
+#include "alphas.cu"
 #include "chain.cu"
 #include "coefficients.cu"
 #include "depthwise.cu"

@@ -50,15 +50,14 @@ struct Descent {
 // A thread four weights. Every warp adds up the partial sums by itself, all in the same order.
 extern "C" __global__ void __launch_bounds__(THREADS) descend(const descend_job *jobs, const Step *step) {
     const descend_job &job = jobs[blockIdx.z];
-    double *outcome = job.outcomes + 3 * step->slot;
     double sum = 0.0;
     for (u32 split = threadIdx.x % 32; split < job.splits; split += 32) sum += job.partials[split];
 #pragma unroll
     for (u32 other = 16; other > 0; other /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, other);
     const double norm = sqrt(sum);
-    if (blockIdx.x == 0 && threadIdx.x == 0) outcome[2] = norm;
+    if (blockIdx.x == 0 && threadIdx.x == 0) job.outcome[2] = norm;
     const size_t at = 4 * ((size_t)blockIdx.x * THREADS + threadIdx.x);
-    if (at >= job.len || !isfinite(norm) || !isfinite(outcome[0])) return;
+    if (at >= job.len || !isfinite(norm) || !isfinite(job.outcome[0])) return;
     const float scale = (float)fmin((double)step->clip / (norm + 1e-6), 1.0);
     const Descent descent = {scale, step->momentum, step->weight_decay, step->learning_rate, step->nesterov != 0};
     const float4 g = load4(job.gradients + at);

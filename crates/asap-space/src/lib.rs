@@ -11,7 +11,7 @@ mod place;
 mod slab_map;
 mod tensors;
 
-pub use asap_kernels::device::{Descent, Precision};
+pub use asap_kernels::device::{AlphaDescent, Alphas, Descent, Precision};
 pub use asap_kernels::device::{Device, DeviceEngine, Launch, abi::Showing};
 pub use asap_kernels::{Level, Regularisation, Wanted};
 pub use config::{Execution, Form, NetworkConfig, StemForm};

@@ -9,6 +9,7 @@
 //! (Kingma and Ba, arXiv:1412.6980.) When alphas are removed, their moments go with them and the
 //! others keep theirs, as does the count of steps `t`.
 
+use asap_space::{AlphaDescent, Alphas};
 use serde::{Deserialize, Serialize};
 
 /// Keeps the division finite where nothing has moved yet; PyTorch's default.
@@ -85,6 +86,41 @@ impl Adam {
             let size = square.sqrt() / square_scale + EPSILON;
             *parameter -= learning_rate / mean_scale * *mean / size;
         }
+    }
+
+    /// The step that comes next, for a device that takes it, at this temperature; gradients longer than `clip` are cut to it.
+    pub fn descent(&self, temperature: f64, clip: f64) -> AlphaDescent {
+        let AdamConfig {
+            learning_rate,
+            beta1,
+            beta2,
+            weight_decay,
+        } = self.config;
+        AlphaDescent {
+            temperature,
+            learning_rate,
+            beta1,
+            beta2,
+            weight_decay,
+            clip,
+            step: self.steps + 1,
+        }
+    }
+
+    /// These parameters and their moments, for a device.
+    pub fn alphas(&self, parameters: &[f64]) -> Alphas {
+        Alphas {
+            parameters: parameters.to_vec(),
+            mean: self.mean.clone(),
+            square: self.square.clone(),
+        }
+    }
+
+    /// Takes over the moments that a device came to with [`Self::descent`].
+    pub fn follow(&mut self, moved: &Alphas) {
+        self.steps += 1;
+        self.mean.clone_from(&moved.mean);
+        self.square.clone_from(&moved.square);
     }
 
     /// Drops the moments of removed parameters: `kept[i]` is the old index of the new parameter `i`.

@@ -57,11 +57,17 @@ pub(crate) struct Learner {
     last: Option<WeightStep>,
 }
 
+/// Where a step is in its plan.
+#[derive(Clone, Copy)]
+pub(crate) struct Whereabouts {
+    at: Position,
+    learning_rate: f64,
+}
+
 /// A weight step that was begun.
 struct Begun {
-    at: Position,
+    place: Whereabouts,
     images: usize,
-    learning_rate: f64,
     start: Instant,
 }
 
@@ -122,26 +128,32 @@ impl Learner {
             .at(self.steps_done(), self.plan.all_steps())
     }
 
-    /// Trains the weights on the next batch. A device may still be at it when this returns; then what comes back is what the
-    /// last step saw that was looked at.
+    /// Trains the weights on the next batch, with the op weights that moved alphas have left on the device if none are given. A
+    /// device may still be at it when this returns; then what comes back is what the last step saw that was looked at.
     pub(crate) fn weight_step(
         &mut self,
-        op_weights: &OpWeights,
+        op_weights: Option<&OpWeights>,
         regularisation: Regularisation,
     ) -> Result<WeightStep> {
         let batch = self.images.next()?;
         let begun = Begun {
-            at: self.state.at,
+            place: self.here(),
             images: batch.len(),
-            learning_rate: self.learning_rate(),
             start: Instant::now(),
         };
-        let wanted = Wanted::Weights;
-        self.network
-            .start_step(batch.images(), op_weights, wanted, regularisation)?;
+        let (images, wanted) = (batch.images(), Wanted::Weights);
+        match op_weights {
+            Some(op_weights) => {
+                self.network
+                    .start_step(images, op_weights, wanted, regularisation)?;
+            }
+            None => self
+                .network
+                .start_step_as_moved(images, wanted, regularisation)?,
+        }
         // Nothing moves on what is no number, so that every checkpoint can be gone on with.
         self.network
-            .descend(self.sgd.descent(begun.learning_rate))?;
+            .descend(self.sgd.descent(begun.place.learning_rate))?;
         self.pending.push(begun);
         self.state.at.step += 1;
         match self.last {
@@ -155,23 +167,24 @@ impl Learner {
         }
     }
 
-    /// Waits for the steps under way and looks at what they saw. Steps that a device did one after the other take the same
-    /// share of the time.
+    /// Waits for the steps under way and looks at what they saw.
     pub(crate) fn settle(&mut self) -> Result<()> {
         let Some(first) = self.pending.first() else {
             return Ok(());
         };
         let start = first.start;
         let finished = self.network.outcomes()?;
-        let seconds = start.elapsed().as_secs_f64() / self.pending.len() as f64;
+        let share = start.elapsed().as_secs_f64() / self.pending.len() as f64;
         for (begun, finished) in std::mem::take(&mut self.pending).iter().zip(finished) {
             let Finished {
                 outcome,
                 gradient_norm,
+                seconds,
             } = finished;
-            self.require_finite_at(begun, "the loss of the weights", outcome.loss)?;
+            let seconds = seconds.unwrap_or(share);
+            self.require_finite_at(begun.place, "the loss of the weights", outcome.loss)?;
             let norm = gradient_norm.unwrap_or(f64::NAN);
-            self.require_finite_at(begun, "the gradient of the weights", norm)?;
+            self.require_finite_at(begun.place, "the gradient of the weights", norm)?;
             self.state
                 .sums
                 .add_weight_step(begun.images, outcome, seconds);
@@ -186,15 +199,25 @@ impl Learner {
         Ok(())
     }
 
-    /// Gradients of the op weights over a batch; no weight step is under way.
+    /// Begins to find the gradients of the op weights over a batch.
+    pub(crate) fn start_alpha_step(
+        &mut self,
+        batch: &ImageBatch,
+        op_weights: &OpWeights,
+    ) -> Result<()> {
+        let (wanted, regularisation) = (Wanted::OpWeights, Regularisation::default());
+        Ok(self
+            .network
+            .start_step(batch.images(), op_weights, wanted, regularisation)?)
+    }
+
+    /// [`Self::start_alpha_step`] to its end; no weight step is under way.
     pub(crate) fn alpha_step(
         &mut self,
         batch: &ImageBatch,
         op_weights: &OpWeights,
     ) -> Result<StepOutcome> {
-        let (wanted, regularisation) = (Wanted::OpWeights, Regularisation::default());
-        self.network
-            .start_step(batch.images(), op_weights, wanted, regularisation)?;
+        self.start_alpha_step(batch, op_weights)?;
         let finished = self.network.outcomes()?;
         Ok(finished.last().expect("a step was started").outcome)
     }
@@ -210,21 +233,20 @@ impl Learner {
         self.pace.after_step(seconds) * left as f64
     }
 
-    /// An error that says where the run is, unless `value` is a number.
-    pub(crate) fn require_finite(&self, what: &'static str, value: f64) -> Result<()> {
-        self.require(what, value, self.state.at, self.learning_rate())
+    /// Where the next step is.
+    pub(crate) fn here(&self) -> Whereabouts {
+        Whereabouts {
+            at: self.state.at,
+            learning_rate: self.learning_rate(),
+        }
     }
 
-    fn require_finite_at(&self, begun: &Begun, what: &'static str, value: f64) -> Result<()> {
-        self.require(what, value, begun.at, begun.learning_rate)
-    }
-
-    fn require(
+    /// An error that says where the run was, unless `value` is a number.
+    pub(crate) fn require_finite_at(
         &self,
+        place: Whereabouts,
         what: &'static str,
         value: f64,
-        at: Position,
-        learning_rate: f64,
     ) -> Result<()> {
         if value.is_finite() {
             return Ok(());
@@ -233,9 +255,9 @@ impl Learner {
             what,
             value,
             phase: self.plan.phase.name(),
-            epoch: at.epoch + 1,
-            step: at.step + 1,
-            learning_rate,
+            epoch: place.at.epoch + 1,
+            step: place.at.step + 1,
+            learning_rate: place.learning_rate,
             checkpoint: None,
         })
     }

@@ -9,7 +9,7 @@
 //! Where [`asap_anneal`], which knows no convolution, and [`asap_space`], which knows no temperature,
 //! meet.
 
-use std::time::Instant;
+mod alpha_step;
 
 use asap_anneal::{Annealer, AnnealerState, Decisions, LedgerLine, Moment};
 use asap_genotype::Genotype;
@@ -26,7 +26,7 @@ use crate::image_stream::ImageStream;
 use crate::learner::{Learner, LearnerState, Plan};
 use crate::memory::{mib, resident_bytes};
 use crate::metrics::{EpochMetrics, named_op_weights};
-use crate::progress::{Event, Phase, Progress, StepReport};
+use crate::progress::{Phase, Progress, StepReport};
 use crate::promise::{SearchImages, decide};
 use crate::run_data::RunData;
 use crate::run_folder::RunFolder;
@@ -50,6 +50,8 @@ pub(crate) struct Search {
     adam: Adam,
     alpha_images: ImageStream,
     alpha_steps: usize,
+    /// Whether a device has the annealer's parameters.
+    alphas_on_device: bool,
     images: SearchImages,
 }
 
@@ -140,6 +142,7 @@ impl Search {
             adam,
             alpha_images,
             alpha_steps,
+            alphas_on_device: false,
             images,
         })
     }
@@ -149,52 +152,6 @@ impl Search {
         let mut annealer = self.annealer.clone();
         annealer.force(self.moment(), self.temperature());
         Ok(annealer.genotype()?)
-    }
-
-    /// Trains the alphas on the next batch of the second half; the weights stay as they are.
-    fn alpha_step(&mut self, temperature: f64) -> Result<AlphaStep> {
-        let batch = self.alpha_images.next()?;
-        // What is still under way is a weight step's time.
-        self.learner.settle()?;
-        let start = Instant::now();
-        let op_weights = self.annealer.op_weights(temperature);
-        let outcome = self.learner.alpha_step(&batch, &op_weights)?;
-        self.learner
-            .require_finite("the loss of the alphas", outcome.loss)?;
-        let gradients = self
-            .annealer
-            .gradient(temperature, &self.learner.network.op_weight_gradients()?);
-        let size = gradients.iter().map(|gradient| gradient.abs()).sum();
-        self.learner
-            .require_finite("the gradient of the alphas", size)?;
-        let mut parameters = self.annealer.parameters().to_vec();
-        self.adam.step(&mut parameters, &gradients);
-        self.annealer.set_parameters(&parameters)?;
-        self.alpha_steps += 1;
-        let seconds = start.elapsed().as_secs_f64();
-        self.learner
-            .state
-            .sums
-            .add_alpha_step(batch.len(), outcome.loss, seconds);
-        Ok(AlphaStep {
-            loss: outcome.loss,
-            images: batch.len(),
-            seconds,
-        })
-    }
-
-    /// Removes what weighs too little: from the network, and with its optimizer state.
-    fn prune(&mut self, temperature: f64, progress: &mut dyn Progress) -> Result<()> {
-        let pruned = self.annealer.prune(self.moment(), temperature);
-        if pruned.removals.is_empty() {
-            return Ok(());
-        }
-        self.adam.keep(&pruned.kept);
-        self.learner
-            .network
-            .prune(self.annealer.topology().clone())?;
-        progress.event(&Event::Removed(&pruned.removals));
-        Ok(())
     }
 
     /// Decides what is still open and holds the found network against the supernet.
@@ -272,19 +229,18 @@ impl Work for Search {
     fn step(&mut self, progress: &mut dyn Progress) -> Result<StepReport> {
         let temperature = self.temperature();
         let at = self.learner.state.at;
-        let alpha = match self.annealer.in_grace(temperature) {
-            true => None,
-            false => {
-                let alpha = self.alpha_step(temperature)?;
-                self.prune(temperature, progress)?;
-                Some(alpha)
-            }
-        };
         let learning_rate = self.learner.learning_rate();
-        let op_weights = self.annealer.op_weights(temperature);
-        let weight = self
-            .learner
-            .weight_step(&op_weights, Regularisation::default())?;
+        let (alpha, weight) = if self.annealer.in_grace(temperature) {
+            let op_weights = self.annealer.op_weights(temperature);
+            let regularisation = Regularisation::default();
+            let weight = self
+                .learner
+                .weight_step(Some(&op_weights), regularisation)?;
+            (None, weight)
+        } else {
+            let (alpha, weight) = self.both_steps(temperature, progress)?;
+            (Some(alpha), weight)
+        };
         let sums = &mut self.learner.state.sums;
         sums.temperature = Some(temperature);
         sums.learning_rate = learning_rate;
@@ -370,12 +326,4 @@ impl Work for Search {
     fn settle(&mut self) -> Result<()> {
         self.learner.settle()
     }
-}
-
-/// What one alpha step saw.
-#[derive(Clone, Copy)]
-struct AlphaStep {
-    loss: f64,
-    images: usize,
-    seconds: f64,
 }

@@ -239,7 +239,9 @@ impl Work for Train {
         let at = self.learner.state.at;
         let learning_rate = self.learner.learning_rate();
         let regularisation = self.regularisation();
-        let weight = self.learner.weight_step(&self.op_weights, regularisation)?;
+        let weight = self
+            .learner
+            .weight_step(Some(&self.op_weights), regularisation)?;
         if let Some(averaged) = &mut self.averaged {
             averaged.follow(&self.learner.network, self.learner.steps_done())?;
         }

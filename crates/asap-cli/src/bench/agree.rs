@@ -1,6 +1,7 @@
 //! `asap bench agree`: the networks of a device held to those of the processor, on the same weights and images.
 
-use super::batch::Random;
+use super::alphas::{self, Alphas};
+use super::batch::{Batch, Random};
 use super::difference::{Tolerance, Worst};
 use crate::device::DeviceFlags;
 use crate::output;
@@ -23,6 +24,8 @@ pub(crate) struct Arguments {
 /// Enough that the auxiliary head, which normalises one pixel an image, is not all rounding.
 const BATCH: usize = 16;
 const CLASSES: usize = 10;
+/// Alphas are f64 everywhere, and start at the same gradients here.
+const ALPHAS: f64 = 1e-5;
 const DESCENT: Descent = Descent {
     learning_rate: 0.025,
     momentum: 0.9,
@@ -184,6 +187,16 @@ fn compare(case: &Case, place: &Place, tolerance: Tolerance, seed: u64) -> Resul
         let what = "gradients of op weights";
         worst.look(what, &found_slopes?, &expected_slopes?, together);
     }
+    if place.is_device() && !case.topology.is_discrete() {
+        let values = alphas::small(&case.topology, || random.normal());
+        let moved = compare_alphas(&mut found, &batch, Alphas::new(values))?;
+        worst.look(
+            "what a step moves the alphas by",
+            &moved.0,
+            &moved.1,
+            ALPHAS,
+        );
+    }
     let (a, b) = (found.gradients()?, expected.gradients()?);
     worst.look("gradients of weights", &a, &b, together);
     let named = found
@@ -217,6 +230,27 @@ fn compare(case: &Case, place: &Place, tolerance: Tolerance, seed: u64) -> Resul
     let expected = expected.logits(&batch.pixels, &op_weights)?;
     worst.look("logits", &found, &expected, forward);
     Ok(worst)
+}
+
+/// What the alphas move by on a device, and what they would move by here, both against the device's gradients.
+fn compare_alphas(
+    network: &mut Network,
+    batch: &Batch,
+    mut alphas: Alphas,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let start = alphas.on_device();
+    let by = |moved: &[f64]| -> Vec<f32> {
+        let pairs = moved.iter().zip(&start.parameters);
+        pairs.map(|(a, b)| (a - b) as f32).collect()
+    };
+    let op_weights = alphas.op_weights();
+    let (wanted, regularisation) = (Wanted::OpWeights, Regularisation::default());
+    network.set_alphas(&start)?;
+    network.start_step(batch.images().into(), &op_weights, wanted, regularisation)?;
+    network.move_alphas(alphas.descent())?;
+    let found = by(&network.moved_alphas()?.1.parameters);
+    alphas.step(&op_weights, &network.op_weight_gradients()?);
+    Ok((found, by(&alphas.on_device().parameters)))
 }
 
 fn flat(op_weights: &OpWeights) -> Vec<f32> {

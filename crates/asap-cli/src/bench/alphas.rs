@@ -4,6 +4,7 @@
 //! `benches/peer` when both start from the same file. Annealing adds no measurable time to a step.
 
 use asap_genotype::{CellKind, EDGES, OpWeights, Topology};
+use asap_space::AlphaDescent;
 use asap_train::{Adam, AdamConfig};
 
 /// As the paper's search has them, by UniNAS.
@@ -63,12 +64,32 @@ impl Alphas {
         slopes.iter_mut().for_each(|g| *g *= scale);
         let mut parameters = flat(&self.values);
         self.adam.step(&mut parameters, &slopes);
-        let mut moved = parameters.into_iter();
+        self.set(&parameters);
+    }
+
+    /// What a device keeps of them.
+    pub(super) fn on_device(&self) -> asap_space::Alphas {
+        self.adam.alphas(&flat(&self.values))
+    }
+
+    /// The step that comes next, for a device that takes it.
+    pub(super) fn descent(&self) -> AlphaDescent {
+        self.adam.descent(1.0, CLIP)
+    }
+
+    /// Takes over where a device has moved them.
+    pub(super) fn follow(&mut self, moved: &asap_space::Alphas) {
+        self.adam.follow(moved);
+        self.set(&moved.parameters);
+    }
+
+    fn set(&mut self, parameters: &[f64]) {
+        let mut parameters = parameters.iter();
         for_each_edge(&mut self.values, |edge| {
             // `edge` stands first: `zip` must not take a value more than the edge has.
             edge.iter_mut()
-                .zip(&mut moved)
-                .for_each(|(value, new)| *value = new);
+                .zip(&mut parameters)
+                .for_each(|(value, new)| *value = *new);
         });
     }
 }

@@ -1,6 +1,7 @@
 //! Images made up for a benchmark: normal pixels, uniform labels.
 
-use asap_space::Images;
+use anyhow::Result;
+use asap_space::{Images, Network, Showing, StepImages};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -16,6 +17,23 @@ impl Batch {
         Images {
             pixels: &self.pixels,
             labels: &self.labels,
+        }
+    }
+}
+
+/// How a batch comes to a network.
+pub(super) enum Shown {
+    /// With every step.
+    Given(Batch),
+    /// It lies on the device.
+    Kept(Vec<Showing>),
+}
+
+impl Shown {
+    pub(super) fn images(&self) -> StepImages<'_> {
+        match self {
+            Self::Given(batch) => StepImages::Given(batch.images()),
+            Self::Kept(showings) => StepImages::Kept(showings),
         }
     }
 }
@@ -37,9 +55,33 @@ impl Random {
     /// A batch of `images` images of `values` numbers each, in `classes` classes.
     pub(super) fn batch(&mut self, images: usize, values: usize, classes: usize) -> Batch {
         let pixels = (0..images * values).map(|_| self.normal() as f32).collect();
-        let label = |share: f64| (share * classes as f64) as u32;
-        let labels = (0..images).map(|_| label(self.uniform())).collect();
+        let labels = (0..images).map(|_| self.label(classes)).collect();
         Batch { pixels, labels }
+    }
+
+    /// Two batches that lie on the network's device, of random bytes, each spread over -1.7 to 1.7.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn kept(&mut self, network: &mut Network, classes: usize) -> Result<[Shown; 2]> {
+        let (config, batch) = (network.config(), network.execution().batch);
+        let values = config.height * config.width * config.image_channels;
+        let tables =
+            vec![std::array::from_fn(|byte| (byte as f32 - 127.5) / 75.0); config.image_channels];
+        let set = self.bytes(2 * batch * values);
+        network.keep_images(&set, &tables)?;
+        Ok([0, batch].map(|first| {
+            let showing = |index: usize| Showing {
+                index: index as u32,
+                label: self.label(classes),
+                ..Showing::default()
+            };
+            Shown::Kept((first..first + batch).map(showing).collect())
+        }))
+    }
+
+    fn label(&mut self, classes: usize) -> u32 {
+        (self.uniform() * classes as f64) as u32
     }
 
     /// That many bytes.

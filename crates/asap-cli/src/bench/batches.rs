@@ -158,12 +158,8 @@ fn step_seconds(scale: &Scale, image_channels: usize) -> Result<f64> {
         weights: None,
         inputs: None,
     })?;
-    let mut seconds = Vec::new();
-    for _ in 0..STEPS {
-        let (loss, step) = timed(|| job.step(Step::Search));
-        loss?;
-        seconds.push(cpu(step)?);
-    }
+    let steps = job.run(Step::Search, STEPS)?.seconds.into_iter();
+    let seconds = steps.map(cpu).collect::<Result<Vec<f64>>>()?;
     Ok(median(&seconds[1..]))
 }
 

@@ -1,7 +1,8 @@
 //! What a benchmark times: a network under training, on the same two batches all the time.
 
 use super::alphas::{self, Alphas};
-use super::batch::{Batch, Random};
+use super::batch::{Random, Shown};
+use super::clock::{Seconds, timed};
 use super::inputs;
 use super::scale::CLASSES;
 use crate::quantities::bytes;
@@ -54,8 +55,16 @@ pub(super) struct Job {
     pub(super) network: Network,
     /// Absent where nothing is left to choose.
     alphas: Option<Alphas>,
-    weight_batch: Batch,
-    alpha_batch: Batch,
+    weight_batch: Shown,
+    alpha_batch: Shown,
+}
+
+/// Some steps, and what they took.
+pub(super) struct Run {
+    /// Of the last update of every step.
+    pub(super) losses: Vec<f64>,
+    /// Of every step; of a device, which goes on by itself, their mean alone.
+    pub(super) seconds: Vec<Seconds>,
 }
 
 impl Job {
@@ -86,30 +95,92 @@ impl Job {
         let (weight_batch, alpha_batch, values) = match start.inputs {
             Some(path) => {
                 let inputs = inputs::read(path, shape, &topology)?;
-                (inputs.weight, inputs.alpha, inputs.alphas)
+                let [weight, alpha] = [inputs.weight, inputs.alpha].map(Shown::Given);
+                (weight, alpha, inputs.alphas)
             }
             None => {
                 let mut random = Random::new(seed);
-                let values = shape[1..].iter().product();
-                let mut batch = || random.batch(execution.batch, values, CLASSES);
-                let (weight, alpha) = (batch(), batch());
+                let [weight, alpha] = match place.is_device() {
+                    true => random.kept(&mut network, CLASSES)?,
+                    false => {
+                        let values = shape[1..].iter().product();
+                        [(); 2]
+                            .map(|()| Shown::Given(random.batch(execution.batch, values, CLASSES)))
+                    }
+                };
                 let alphas = alphas::small(&topology, || random.normal());
                 (weight, alpha, (!topology.is_discrete()).then_some(alphas))
             }
         };
+        let alphas = values.map(Alphas::new);
+        if let Some(alphas) = alphas.as_ref().filter(|_| place.is_device()) {
+            network.set_alphas(&alphas.on_device())?;
+        }
         Ok(Self {
             network,
-            alphas: values.map(Alphas::new),
+            alphas,
             weight_batch,
             alpha_batch,
         })
     }
 
-    /// The loss of the last update.
+    /// Steps, one after the other.
     ///
     /// # Errors
-    /// If the network finds that something does not fit.
-    pub(super) fn step(&mut self, step: Step) -> Result<f64> {
+    /// If the network finds that something does not fit, or a device fails.
+    pub(super) fn run(&mut self, step: Step, count: usize) -> Result<Run> {
+        if self.network.device().is_none() {
+            let steps = (0..count).map(|_| {
+                let (loss, seconds) = timed(|| self.step(step));
+                Ok((loss?, seconds))
+            });
+            let (losses, seconds) = steps.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            return Ok(Run { losses, seconds });
+        }
+        let (losses, all) = timed(|| self.run_on_device(step, count));
+        let share = |seconds: f64| seconds / count as f64;
+        let seconds = Seconds {
+            wall: share(all.wall),
+            cpu: all.cpu.map(share),
+        };
+        Ok(Run {
+            losses: losses?,
+            seconds: vec![seconds; count.min(1)],
+        })
+    }
+
+    /// As a search runs them: nothing waits but what has to see the alphas, and the device goes on meanwhile.
+    fn run_on_device(&mut self, step: Step, count: usize) -> Result<Vec<f64>> {
+        let mut losses = Vec::new();
+        for _ in 0..count {
+            let alphas = self.alphas.as_ref();
+            let alphas = alphas.filter(|_| step != Step::Weight);
+            if let Some(alphas) = alphas {
+                let (images, wanted) = (self.alpha_batch.images(), Wanted::OpWeights);
+                let regularisation = Regularisation::default();
+                self.network
+                    .start_step(images, &alphas.op_weights(), wanted, regularisation)?;
+                self.network.move_alphas(alphas.descent())?;
+            }
+            let moved = alphas.is_some();
+            if step != Step::Alpha {
+                self.start_weight_step(moved)?;
+            }
+            if moved {
+                let (finished, moved) = self.network.moved_alphas()?;
+                losses.extend((step == Step::Alpha).then_some(finished.outcome.loss));
+                if let Some(alphas) = &mut self.alphas {
+                    alphas.follow(&moved);
+                }
+            }
+        }
+        let weight_steps = self.network.outcomes()?;
+        losses.extend(weight_steps.iter().map(|finished| finished.outcome.loss));
+        Ok(losses)
+    }
+
+    /// The loss of the last update.
+    fn step(&mut self, step: Step) -> Result<f64> {
         match step {
             Step::Weight => self.weight_step(),
             Step::Alpha => self.alpha_step(),
@@ -120,16 +191,27 @@ impl Job {
         }
     }
 
-    fn weight_step(&mut self) -> Result<f64> {
+    /// Begins a weight step, with the op weights that moved alphas have left on the device if they `moved`.
+    fn start_weight_step(&mut self, moved: bool) -> Result<()> {
         let op_weights = match &self.alphas {
             Some(alphas) => alphas.op_weights(),
             None => OpWeights::ones(self.network.topology()),
         };
-        let (images, regularisation) = (self.weight_batch.images(), Regularisation::default());
-        self.network
-            .start_step(images.into(), &op_weights, Wanted::Weights, regularisation)?;
-        self.network.descend(SGD.descent(LEARNING_RATE))?;
-        // Waits for a device, the descent included.
+        let (images, wanted) = (self.weight_batch.images(), Wanted::Weights);
+        let regularisation = Regularisation::default();
+        match moved {
+            true => self
+                .network
+                .start_step_as_moved(images, wanted, regularisation)?,
+            false => self
+                .network
+                .start_step(images, &op_weights, wanted, regularisation)?,
+        }
+        Ok(self.network.descend(SGD.descent(LEARNING_RATE))?)
+    }
+
+    fn weight_step(&mut self) -> Result<f64> {
+        self.start_weight_step(false)?;
         let finished = self.network.outcomes()?;
         finished
             .last()
@@ -142,10 +224,16 @@ impl Job {
             return Ok(f64::NAN);
         };
         let op_weights = alphas.op_weights();
-        let images = self.alpha_batch.images();
-        let outcome = self.network.step(images, &op_weights, Wanted::OpWeights)?;
+        let (images, wanted) = (self.alpha_batch.images(), Wanted::OpWeights);
+        let regularisation = Regularisation::default();
+        self.network
+            .start_step(images, &op_weights, wanted, regularisation)?;
+        let finished = self.network.outcomes()?;
         alphas.step(&op_weights, &self.network.op_weight_gradients()?);
-        Ok(outcome.loss)
+        finished
+            .last()
+            .map(|finished| finished.outcome.loss)
+            .context("a step had no outcome")
     }
 }
 

@@ -53,7 +53,8 @@ pub(super) fn of(job: &mut Job, step: Step, profile: bool) -> Result<OnDevice> {
 
 fn launches(engine: &DeviceEngine, step: Step) -> Vec<Launch> {
     let weight = || [engine.launches(Wanted::Weights), engine.descent()].concat();
-    let alpha = || engine.launches(Wanted::OpWeights).to_vec();
+    let moves = engine.alpha_descent();
+    let alpha = || [engine.launches(Wanted::OpWeights), moves.as_slice()].concat();
     match step {
         Step::Weight => weight(),
         Step::Alpha => alpha(),

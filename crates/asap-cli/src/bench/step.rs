@@ -1,6 +1,5 @@
 //! `asap bench step`: the time of one step of a supernet, or of a network derived from it.
 
-use super::clock::timed;
 use super::job::{Job, Start, Step};
 use super::launches;
 use super::report::{Measured, Report};
@@ -113,22 +112,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let base_bytes = peak_resident_bytes();
     let mut job = Job::new(start)?;
     let started = Instant::now();
-    let mut losses = Vec::new();
-    for _ in 0..arguments.warmup {
-        losses.push(job.step(arguments.step)?);
-    }
+    let mut losses = job.run(arguments.step, arguments.warmup)?.losses;
     let warmup_seconds = started.elapsed().as_secs_f64();
-    let mut steps = Vec::new();
-    for _ in 0..arguments.steps {
-        let (loss, seconds) = timed(|| job.step(arguments.step));
-        losses.push(loss?);
-        steps.push(seconds);
-    }
+    let timed = job.run(arguments.step, arguments.steps)?;
+    losses.extend(timed.losses);
     let on_device = launches::of(&mut job, arguments.step, arguments.profile)?;
     let (config, topology) = (job.network.config(), job.network.topology());
     let measured = Measured {
         warmup_seconds,
-        steps,
+        steps: timed.seconds,
         losses,
         macs_per_image: macs_per_image(config, topology)?,
         weights: parameter_count(config, topology)?,

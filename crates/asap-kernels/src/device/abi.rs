@@ -59,7 +59,8 @@ plain! {
     Step {
         images: u32, train: u32, want_weights: u32, want_op_weights: u32, label_smoothing: f32, auxiliary_weight: f32,
         drop_path: f32, kept_scale: f32, seed: u64, learning_rate: f32, momentum: f32, weight_decay: f32, clip: f32,
-        nesterov: u32, slot: u32,
+        nesterov: u32, reserved: u32, temperature: f64, alpha_rate: f64, alpha_decay: f64, mean_kept: f64, square_kept: f64,
+        square_scale: f64,
     }
     /// A chain, there.
     ChainForward {
@@ -132,14 +133,21 @@ plain! {
         features: u64, logit_gradients: u64, weight: u64, bias: u64, channels: u32, classes: u32,
     }
     /// Loss and correct answers of a batch.
-    Outcome { results: u64, auxiliary: u64, outcomes: u64 }
+    Outcome { results: u64, auxiliary: u64, outcome: u64 }
     /// Sums of partial gradients.
     Reduce { partials: u64, out: u64, len: u32, splits: u32, stride: u32, columns: u32, first: u32, kept: u32 }
     /// Sums of squares.
     Squares { gradients: u64, partials: u64, len: u64 }
     /// A step of SGD.
     Descend {
-        weights: u64, gradients: u64, velocity: u64, partials: u64, outcomes: u64, len: u64, splits: u32, reserved: u32,
+        weights: u64, gradients: u64, velocity: u64, partials: u64, outcome: u64, len: u64, splits: u32, reserved: u32,
+    }
+    /// What lies side by side: the alphas of an edge, or the edges of a node.
+    Group { first: u32, count: u32 }
+    /// A step of Adam.
+    Alphas {
+        parameters: u64, mean: u64, square: u64, gradient: u64, phi: u64, weight: u64, slope: u64, op_weight_gradients: u64,
+        op_weights: u64, outcome: u64, edges: u64, nodes: u64, alphas: u32, edges_count: u32, nodes_count: u32, logits: u32,
     }
     /// How an image of a batch is shown.
     Showing {

@@ -11,7 +11,8 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 
 use super::abi::THREADS;
-use super::launch::{Device, Launch};
+use super::launch::{Device, Fetched, Launch, Part};
+use super::staging::{Pinned, STAGED_BYTES, Staging};
 use crate::error::Error;
 
 /// Machine code for several architectures, and PTX for those to come.
@@ -30,6 +31,11 @@ pub struct CudaDevice {
     graphs: HashMap<u64, CudaGraph>,
     next_graph: u64,
     kernels: HashMap<&'static str, Kernel>,
+    staging: Staging,
+    clock: Option<CudaEvent>,
+    /// Copies from the device that nobody has asked for yet.
+    copies: HashMap<u64, Transfer>,
+    next_copy: u64,
     module: Arc<CudaModule>,
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
@@ -39,6 +45,14 @@ pub struct CudaDevice {
 
 // SAFETY: graphs are not synchronised by the driver, so that one thread at a time may use them: that which has the device.
 unsafe impl Send for CudaDevice {}
+
+/// A copy from the device, and the time from one event to the other.
+struct Transfer {
+    pinned: Pinned,
+    bytes: usize,
+    begin: CudaEvent,
+    end: CudaEvent,
+}
 
 /// A kernel, and the shared memory it has been promised.
 struct Kernel {
@@ -58,6 +72,9 @@ impl CudaDevice {
         };
         let open = || -> Result<Self, DriverError> {
             let context = CudaContext::new(ordinal)?;
+            // SAFETY: no slice of cudarc's is ever made. With tracking, to open a stream is to wait for everything on the GPU, which
+            // would end what another device records.
+            unsafe { context.disable_event_tracking() };
             let stream = context.new_stream()?;
             let (major, minor) = context.compute_capability()?;
             let optin =
@@ -69,6 +86,10 @@ impl CudaDevice {
                 graphs: HashMap::new(),
                 next_graph: 0,
                 kernels: HashMap::new(),
+                staging: Staging::default(),
+                clock: None,
+                copies: HashMap::new(),
+                next_copy: 0,
                 module,
                 stream,
                 context,
@@ -181,6 +202,30 @@ impl CudaDevice {
             .map_err(|error| self.failed("what was launched", error))
     }
 
+    /// What will have happened when everything launched so far has run; with `timed`, when that was.
+    fn mark(&self, timed: bool) -> Result<CudaEvent, Error> {
+        let flags = match timed {
+            true => sys::CUevent_flags::CU_EVENT_DEFAULT,
+            false => sys::CUevent_flags::CU_EVENT_DISABLE_TIMING,
+        };
+        let event = self.context.new_event(Some(flags));
+        let event = event.map_err(|error| self.failed("an event", error))?;
+        let recorded = event.record(&self.stream);
+        recorded.map_err(|error| self.failed("an event", error))?;
+        Ok(event)
+    }
+
+    fn seconds(&self, begin: &CudaEvent, end: &CudaEvent) -> Result<f64, Error> {
+        let milliseconds = begin.elapsed_ms(end);
+        let milliseconds = milliseconds.map_err(|error| self.failed("an event", error))?;
+        Ok(f64::from(milliseconds) / 1e3)
+    }
+
+    fn pinned(&mut self, bytes: usize) -> Result<Pinned, Error> {
+        let pinned = self.staging.take(&self.context, bytes);
+        pinned.map_err(|error| self.failed("page-locked memory", error))
+    }
+
     fn capture(&self, launches: &[Launch]) -> Result<CudaGraph, Error> {
         let fail = |error| self.failed("a graph", error);
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
@@ -196,6 +241,13 @@ impl CudaDevice {
     }
 }
 
+impl Drop for CudaDevice {
+    fn drop(&mut self) {
+        // Nobody gives memory back that a copy still reads or writes.
+        let _ = self.synchronise();
+    }
+}
+
 impl Device for CudaDevice {
     fn name(&self) -> String {
         self.name.clone()
@@ -203,9 +255,11 @@ impl Device for CudaDevice {
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {
         self.bind()?;
+        // Nothing is nowhere to the driver.
+        let bytes = bytes.max(1);
         let what = || format!("{} MiB", bytes.div_ceil(1 << 20));
         // SAFETY: nobody reads the memory before it is zeroed.
-        let address = unsafe { result::malloc_sync(bytes.max(1)) };
+        let address = unsafe { result::malloc_sync(bytes) };
         let address = address.map_err(|error| self.failed(&what(), error))?;
         // SAFETY: the memory has been allocated; the stream runs in order.
         let zeroed = unsafe { result::memset_d8_async(address, 0, bytes, self.stream.cu_stream()) };
@@ -223,10 +277,25 @@ impl Device for CudaDevice {
     }
 
     fn upload(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.bind()?;
-        // SAFETY: the caller's memory is as large. Bytes in ordinary memory are staged before the call returns.
-        let copied = unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) };
-        copied.map_err(|error| self.failed("a copy", error))
+        if bytes.len() > STAGED_BYTES {
+            // SAFETY: the caller's memory is as large. Bytes in ordinary memory are staged before the call returns.
+            let copied =
+                unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) };
+            return copied.map_err(|error| self.failed("a copy", error));
+        }
+        let mut pinned = self.pinned(bytes.len())?;
+        let staged = pinned.bytes(bytes.len());
+        staged.copy_from_slice(bytes);
+        // SAFETY: the memory on the device is as large, and the staged bytes stay as they are until the event after the copy.
+        let copied = unsafe { result::memcpy_htod_async(address, staged, self.stream.cu_stream()) };
+        copied.map_err(|error| self.failed("a copy", error))?;
+        let done = self.mark(false)?;
+        self.staging.give(pinned, done);
+        Ok(())
     }
 
     fn download(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error> {
@@ -236,6 +305,56 @@ impl Device for CudaDevice {
         let done = self.synchronise();
         copied.map_err(|error| self.failed("a copy", error))?;
         done
+    }
+
+    fn start_clock(&mut self) -> Result<(), Error> {
+        self.bind()?;
+        self.clock = Some(self.mark(true)?);
+        Ok(())
+    }
+
+    fn fetch(&mut self, parts: &[Part]) -> Result<u64, Error> {
+        self.bind()?;
+        let begin = match self.clock.take() {
+            Some(begin) => begin,
+            None => self.mark(true)?,
+        };
+        let bytes = parts.iter().map(|part| part.bytes).sum();
+        let mut pinned = self.pinned(bytes)?;
+        let mut left = pinned.bytes(bytes);
+        for part in parts {
+            let (to, rest) = left.split_at_mut(part.bytes);
+            left = rest;
+            // SAFETY: the memory on the device is as large, and nobody reads or gives away the bytes before the event after the copy.
+            let copied =
+                unsafe { result::memcpy_dtoh_async(to, part.address, self.stream.cu_stream()) };
+            copied.map_err(|error| self.failed("a copy", error))?;
+        }
+        let end = self.mark(true)?;
+        let number = self.next_copy;
+        self.next_copy += 1;
+        let copy = Transfer {
+            pinned,
+            bytes,
+            begin,
+            end,
+        };
+        self.copies.insert(number, copy);
+        Ok(number)
+    }
+
+    fn fetched(&mut self, copy: u64) -> Result<Fetched, Error> {
+        self.bind()?;
+        let Some(mut copy) = self.copies.remove(&copy) else {
+            return Err(Error::Device {
+                what: format!("copy {copy} from {}", self.name),
+                problem: "it was asked for before".to_owned(),
+            });
+        };
+        let seconds = self.seconds(&copy.begin, &copy.end)?;
+        let bytes = copy.pinned.bytes(copy.bytes).to_vec();
+        self.staging.give_now(copy.pinned);
+        Ok(Fetched { bytes, seconds })
     }
 
     fn launch(&mut self, launch: &Launch) -> Result<(), Error> {
@@ -268,28 +387,13 @@ impl Device for CudaDevice {
     }
 
     fn time(&mut self, launches: &[Launch]) -> Result<Vec<f64>, Error> {
-        let event = || {
-            let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
-            self.context.new_event(Some(flags))
-        };
-        let events = (0..=launches.len()).map(|_| event());
-        let events: Result<Vec<_>, _> = events.collect();
-        let events = events.map_err(|error| self.failed("an event", error))?;
-        let mark = |device: &Self, at: usize| {
-            let marked = events[at].record(&device.stream);
-            marked.map_err(|error| device.failed("an event", error))
-        };
-        mark(self, 0)?;
-        for (i, launch) in launches.iter().enumerate() {
+        let mut events = vec![self.mark(true)?];
+        for launch in launches {
             self.launch(launch)?;
-            mark(self, i + 1)?;
+            events.push(self.mark(true)?);
         }
         self.synchronise()?;
-        let seconds = |pair: &[CudaEvent]| {
-            let milliseconds = pair[0].elapsed_ms(&pair[1]);
-            let milliseconds = milliseconds.map_err(|error| self.failed("an event", error))?;
-            Ok(f64::from(milliseconds) / 1e3)
-        };
-        events.windows(2).map(seconds).collect()
+        let pairs = events.windows(2);
+        pairs.map(|pair| self.seconds(&pair[0], &pair[1])).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! A plan with its memory on a device: what [`crate::Engine`] is on the processor.
 
 use super::abi;
+use super::alphas::{AlphaSet, Alphas, no_alphas};
 use super::images::ImageSet;
-use super::launch::{Device, Launch, Precision};
-use super::memory::{Bases, OUTCOMES, Sizes};
+use super::launch::{Device, Fetched, Launch, Part, Precision};
+use super::memory::{Bases, OUTCOME, Sizes};
 use super::optimizer::{self, Descent};
 use super::program::{Goal, Programs};
 use crate::error::{Error, expect_len};
@@ -24,6 +25,34 @@ pub enum Slab {
     Statistics,
 }
 
+/// The op weights of a step.
+#[derive(Clone, Copy, Debug)]
+pub enum StepOpWeights<'a> {
+    /// In the order of the plan.
+    Given(&'a [f32]),
+    /// What [`DeviceEngine::move_alphas`] has made of the alphas.
+    Kept,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Done {
+    /// What it found.
+    pub outcome: Outcome,
+    /// Length of its gradients, where it descended.
+    pub gradient_norm: f64,
+    /// What it took on the device, from its op weights to its descent.
+    pub seconds: f64,
+}
+
+/// A step that nobody has asked about yet.
+pub(super) struct Pending {
+    /// Whether the alphas moved after it.
+    pub(super) moved_alphas: bool,
+    /// The copy of what it came to; none while it may still go on.
+    copy: Option<u64>,
+}
+
 /// A plan on a device, with weights, velocity and statistics there.
 pub struct DeviceEngine {
     pub(super) device: Box<dyn Device>,
@@ -32,9 +61,10 @@ pub struct DeviceEngine {
     pub(super) built: Built,
     /// What the next step reads beside images.
     pub(super) step: abi::Step,
-    /// Images of every step whose outcome nobody has asked for yet.
-    pending: Vec<usize>,
+    /// Steps that nobody has asked about yet, oldest first.
+    pub(super) pending: Vec<Pending>,
     pub(super) images: Option<ImageSet>,
+    pub(super) alphas: Option<AlphaSet>,
 }
 
 /// What belongs to one plan.
@@ -95,14 +125,17 @@ impl DeviceEngine {
             step: abi::Step::default(),
             pending: Vec::new(),
             images: None,
+            alphas: None,
         })
     }
 
-    /// Takes another plan; slabs are zeros then, images stay.
+    /// Takes another plan; slabs are zeros then, images stay, alphas and what steps came to are gone.
     ///
     /// # Errors
     /// As [`Self::new`]; the engine is of no use then.
     pub fn replace(&mut self, plan: Plan) -> Result<(), Error> {
+        self.drop_pending()?;
+        self.forget_alphas();
         // The old memory goes first: two plans may not fit side by side.
         let empty = Built {
             block: 0,
@@ -116,7 +149,6 @@ impl DeviceEngine {
         std::mem::replace(&mut self.built, empty).free(&mut *self.device);
         self.built = Built::new(&mut *self.device, &plan, self.precision)?;
         self.plan = plan;
-        self.pending.clear();
         Ok(())
     }
 
@@ -224,17 +256,12 @@ impl DeviceEngine {
     /// If op weights or the regularisation do not fit, or the device fails.
     pub fn step(
         &mut self,
-        op_weights: &[f32],
+        op_weights: StepOpWeights<'_>,
         regularisation: Regularisation,
         wanted: Wanted,
     ) -> Result<(), Error> {
         regularisation.check()?;
-        if self.pending.len() == OUTCOMES {
-            return Err(Error::Device {
-                what: "a step".to_owned(),
-                problem: format!("the outcomes of {OUTCOMES} steps wait to be asked for"),
-            });
-        }
+        self.close()?;
         self.step = abi::Step {
             images: self.step.images,
             train: 1,
@@ -245,11 +272,14 @@ impl DeviceEngine {
             drop_path: regularisation.drop_path,
             kept_scale: regularisation.kept_scale(),
             seed: regularisation.seed,
-            slot: self.pending.len() as u32,
             ..self.step
         };
+        self.device.start_clock()?;
         self.run(Goal::Train(wanted), op_weights)?;
-        self.pending.push(self.step.images as usize);
+        self.pending.push(Pending {
+            moved_alphas: false,
+            copy: None,
+        });
         Ok(())
     }
 
@@ -274,24 +304,69 @@ impl DeviceEngine {
         Ok(())
     }
 
-    /// What the steps since the last call found, oldest first, and the norms of their gradients where they descended.
+    /// What is done after the last step is done: what it came to begins to come home.
+    fn close(&mut self) -> Result<(), Error> {
+        let Some(step) = self.pending.last_mut() else {
+            return Ok(());
+        };
+        if step.copy.is_none() {
+            let outcome = Part {
+                address: self.built.bases.outcome,
+                bytes: 8 * OUTCOME,
+            };
+            let mut parts = vec![outcome];
+            if step.moved_alphas {
+                parts.extend(self.alphas.iter().flat_map(AlphaSet::parts));
+            }
+            step.copy = Some(self.device.fetch(&parts)?);
+        }
+        Ok(())
+    }
+
+    /// What the steps since the last call came to, oldest first, once they are done; those left out after which the alphas moved.
     ///
     /// # Errors
     /// If the device failed.
-    pub fn outcomes(&mut self) -> Result<Vec<(Outcome, f64)>, Error> {
-        let mut values = vec![0.0_f64; 3 * self.pending.len()];
-        self.doubles(self.built.bases.outcomes, &mut values)?;
-        self.pending.clear();
-        let outcome = |v: &[f64]| {
-            let (loss, correct) = (v[0], v[1] as usize);
-            (Outcome { loss, correct }, v[2])
-        };
-        Ok(values.chunks_exact(3).map(outcome).collect())
+    pub fn outcomes(&mut self) -> Result<Vec<Done>, Error> {
+        self.close()?;
+        let (moved, steps) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|step: &Pending| step.moved_alphas);
+        self.pending = moved;
+        let copies = steps.into_iter().filter_map(|step| step.copy);
+        copies
+            .map(|copy| Ok(done(&self.device.fetched(copy)?)?.0))
+            .collect()
     }
 
-    /// Steps whose outcomes may still be kept.
-    pub fn outcomes_left(&self) -> usize {
-        OUTCOMES - self.pending.len()
+    /// What the oldest step came to after which the alphas moved, and where they moved to; waits for nothing that was begun
+    /// after it.
+    ///
+    /// # Errors
+    /// If there is no such step, or the device failed.
+    pub fn moved_alphas(&mut self) -> Result<(Done, Alphas), Error> {
+        self.close()?;
+        let step = self.pending.iter().position(|step| step.moved_alphas);
+        let copy = step.and_then(|step| self.pending.remove(step).copy);
+        let fetched = self.device.fetched(copy.ok_or_else(no_alphas)?)?;
+        let (done, numbers) = done(&fetched)?;
+        let mut parts = numbers
+            .chunks((numbers.len() / 3).max(1))
+            .map(<[f64]>::to_vec);
+        let mut part = || parts.next().unwrap_or_default();
+        let alphas = Alphas {
+            parameters: part(),
+            mean: part(),
+            square: part(),
+        };
+        Ok((done, alphas))
+    }
+
+    fn drop_pending(&mut self) -> Result<(), Error> {
+        let copies = std::mem::take(&mut self.pending).into_iter();
+        copies
+            .filter_map(|step| step.copy)
+            .try_for_each(|copy| self.device.fetched(copy).map(drop))
     }
 
     /// Gradient of the loss in every op weight, of the last step that wanted them.
@@ -299,9 +374,10 @@ impl DeviceEngine {
     /// # Errors
     /// If the device failed.
     pub fn op_weight_gradients(&mut self) -> Result<Vec<f64>, Error> {
-        let mut values = vec![0.0; self.plan.op_weights];
-        self.doubles(self.built.bases.op_weight_gradients, &mut values)?;
-        Ok(values)
+        let mut bytes = vec![0; 8 * self.plan.op_weights];
+        let at = self.built.bases.op_weight_gradients;
+        self.device.download(at, &mut bytes)?;
+        Ok(doubles(&bytes))
     }
 
     /// Logits `[N, classes]` of images `[N, H, W, C]` in eval mode.
@@ -309,12 +385,13 @@ impl DeviceEngine {
     /// # Errors
     /// If lengths do not fit the plan, or the device fails.
     pub fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>, Error> {
+        self.close()?;
         let images = self.load_pixels(pixels)?;
         self.step = abi::Step {
             images: images as u32,
             ..Default::default()
         };
-        self.run(Goal::Logits, op_weights)?;
+        self.run(Goal::Logits, StepOpWeights::Given(op_weights))?;
         let classes = self.plan.head().classifier.classes;
         self.floats(self.built.bases.logits, images * classes)
     }
@@ -329,10 +406,16 @@ impl DeviceEngine {
         &self.built.descent
     }
 
-    fn run(&mut self, goal: Goal, op_weights: &[f32]) -> Result<(), Error> {
-        expect_len("op weights", self.plan.op_weights, op_weights.len())?;
-        self.device
-            .upload(self.built.bases.op_weights, abi::bytes(op_weights))?;
+    fn run(&mut self, goal: Goal, op_weights: StepOpWeights<'_>) -> Result<(), Error> {
+        match op_weights {
+            StepOpWeights::Given(op_weights) => {
+                expect_len("op weights", self.plan.op_weights, op_weights.len())?;
+                let at = self.built.bases.op_weights;
+                self.device.upload(at, abi::bytes(op_weights))?;
+            }
+            StepOpWeights::Kept if self.alphas.is_none() => return Err(no_alphas()),
+            StepOpWeights::Kept => {}
+        }
         self.upload_step()?;
         let index = index(goal);
         let graph = match self.built.graphs[index] {
@@ -343,7 +426,7 @@ impl DeviceEngine {
         self.device.replay(graph)
     }
 
-    fn upload_step(&mut self) -> Result<(), Error> {
+    pub(super) fn upload_step(&mut self) -> Result<(), Error> {
         let at = self.built.bases.step;
         self.device.upload(at, abi::bytes(&[self.step]))
     }
@@ -357,16 +440,6 @@ impl DeviceEngine {
             .map(|value| f32::from_ne_bytes(*value))
             .collect())
     }
-
-    fn doubles(&mut self, at: u64, values: &mut [f64]) -> Result<(), Error> {
-        let mut bytes = vec![0; 8 * values.len()];
-        self.device.download(at, &mut bytes)?;
-        let (found, _) = bytes.as_chunks();
-        for (value, found) in values.iter_mut().zip(found) {
-            *value = f64::from_ne_bytes(*found);
-        }
-        Ok(())
-    }
 }
 
 impl Drop for DeviceEngine {
@@ -376,10 +449,36 @@ impl Drop for DeviceEngine {
         }
         self.device.free(self.built.block);
         self.device.free(self.built.descent_table);
+        self.forget_alphas();
         if let Some(images) = &self.images {
             self.device.free(images.block);
         }
     }
+}
+
+/// What a step came to, and the numbers that came home with it.
+fn done(fetched: &Fetched) -> Result<(Done, Vec<f64>), Error> {
+    let mut numbers = doubles(&fetched.bytes);
+    expect_len("an outcome", OUTCOME, numbers.len().min(OUTCOME))?;
+    let rest = numbers.split_off(OUTCOME);
+    let outcome = Outcome {
+        loss: numbers[0],
+        correct: numbers[1] as usize,
+    };
+    let done = Done {
+        outcome,
+        gradient_norm: numbers[2],
+        seconds: fetched.seconds,
+    };
+    Ok((done, rest))
+}
+
+fn doubles(bytes: &[u8]) -> Vec<f64> {
+    let (values, _) = bytes.as_chunks();
+    values
+        .iter()
+        .map(|value| f64::from_ne_bytes(*value))
+        .collect()
 }
 
 fn index(goal: Goal) -> usize {

@@ -51,6 +51,24 @@ pub struct Work {
     pub operations: f64,
 }
 
+/// Some memory of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where it begins.
+    pub address: u64,
+    /// How much it is.
+    pub bytes: usize,
+}
+
+/// What came home from a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetched {
+    /// Of all parts, one after the other.
+    pub bytes: Vec<u8>,
+    /// What passed on the device from [`Device::start_clock`] to the copy.
+    pub seconds: f64,
+}
+
 /// Where kernels run, with memory of its own. What is launched runs in order.
 pub trait Device: Send {
     /// Name of the device.
@@ -65,7 +83,8 @@ pub trait Device: Send {
     /// Gives memory back, once everything launched so far has run.
     fn free(&mut self, address: u64);
 
-    /// Copies to the device.
+    /// Copies to the device: everything launched so far still sees what was there before. Returns before it is done, if it is
+    /// not much.
     ///
     /// # Errors
     /// If the device fails.
@@ -76,6 +95,25 @@ pub trait Device: Send {
     /// # Errors
     /// If the device fails, now or in an earlier launch.
     fn download(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error>;
+
+    /// Starts the clock of what is launched from now on.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn start_clock(&mut self) -> Result<(), Error>;
+
+    /// Begins to copy from the device what lies there once everything launched so far has run, and returns: the number that comes
+    /// back stands for the copy.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn fetch(&mut self, parts: &[Part]) -> Result<u64, Error>;
+
+    /// Waits for a copy, and for nothing launched after it.
+    ///
+    /// # Errors
+    /// If the device fails, now or in an earlier launch.
+    fn fetched(&mut self, copy: u64) -> Result<Fetched, Error>;
 
     /// Launches now.
     ///

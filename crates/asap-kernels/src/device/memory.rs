@@ -73,8 +73,8 @@ regions! {
     logit_gradients: 4,
     /// Loss and correct answer per image, both heads'.
     results: 8,
-    /// Loss and correct answers of the last steps, and the norms of their gradients.
-    outcomes: 8,
+    /// Loss and correct answers of the last step, and the norm of its gradients.
+    outcome: 8,
     /// Partial sums of squares of the gradients.
     squares: 8,
     /// Op weights.
@@ -107,7 +107,7 @@ impl Sizes {
             logits: plan.batch * classes,
             logit_gradients: plan.batch * classes,
             results: 2 * plan.batch * heads.count(),
-            outcomes: 3 * OUTCOMES,
+            outcome: OUTCOME,
             squares: SQUARES as usize,
             op_weights: plan.op_weights,
             op_weight_gradients: plan.op_weights.next_multiple_of(CLEARED),
@@ -117,8 +117,8 @@ impl Sizes {
     }
 }
 
-/// Steps whose outcomes are kept until somebody asks.
-pub(super) const OUTCOMES: usize = 64;
+/// Numbers of an outcome.
+pub(super) const OUTCOME: usize = 3;
 /// Op weight gradients are cleared by whole blocks, two f64 for each thread.
 pub(super) const CLEARED: usize = 2 * super::abi::THREADS as usize;
 /// Blocks that add up squares.

@@ -4,6 +4,7 @@
 //! one [`abi::Step`], so that a pass is one recorded graph. [`Device`] is all that this needs of a device.
 
 pub mod abi;
+mod alphas;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod engine;
@@ -13,9 +14,12 @@ mod lower;
 mod memory;
 mod optimizer;
 mod program;
+#[cfg(feature = "cuda")]
+mod staging;
 
+pub use alphas::{AlphaDescent, Alphas};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaDevice;
-pub use engine::{DeviceEngine, Slab};
-pub use launch::{Device, Launch, Precision, Work};
+pub use engine::{DeviceEngine, Done, Slab, StepOpWeights};
+pub use launch::{Device, Fetched, Launch, Part, Precision, Work};
 pub use optimizer::Descent;

@@ -40,7 +40,7 @@ pub(super) fn launches(
         gradients: bases.gradients,
         velocity: bases.velocity,
         partials: bases.squares,
-        outcomes: bases.outcomes,
+        outcome: bases.outcome,
         len,
         splits: SQUARES,
         reserved: 0,

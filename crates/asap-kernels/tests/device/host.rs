@@ -4,10 +4,11 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::ptr::null;
+use std::time::Instant;
 
 use asap_kernels::Error;
 use asap_kernels::device::abi::THREADS;
-use asap_kernels::device::{Device, Launch};
+use asap_kernels::device::{Device, Fetched, Launch, Part};
 
 use crate::compile::{Kernels, Memory};
 
@@ -20,6 +21,8 @@ pub(crate) struct HostDevice {
     kernels: &'static Kernels,
     allocations: BTreeMap<u64, Allocation>,
     graphs: Vec<Vec<Launch>>,
+    clock: Instant,
+    copies: Vec<Option<Fetched>>,
     seed: u32,
 }
 
@@ -48,6 +51,8 @@ impl HostDevice {
             kernels,
             allocations: BTreeMap::new(),
             graphs: Vec::new(),
+            clock: Instant::now(),
+            copies: Vec::new(),
             seed,
         }
     }
@@ -157,6 +162,28 @@ impl Device for HostDevice {
         Ok(())
     }
 
+    fn start_clock(&mut self) -> Result<(), Error> {
+        self.clock = Instant::now();
+        Ok(())
+    }
+
+    fn fetch(&mut self, parts: &[Part]) -> Result<u64, Error> {
+        let mut bytes = Vec::new();
+        for part in parts {
+            let begin = bytes.len();
+            bytes.resize(begin + part.bytes, 0);
+            self.download(part.address, &mut bytes[begin..])?;
+        }
+        let seconds = self.clock.elapsed().as_secs_f64();
+        self.copies.push(Some(Fetched { bytes, seconds }));
+        Ok(self.copies.len() as u64 - 1)
+    }
+
+    fn fetched(&mut self, copy: u64) -> Result<Fetched, Error> {
+        let copy = self.copies[copy as usize].take();
+        Ok(copy.expect("a copy is asked for once"))
+    }
+
     fn launch(&mut self, launch: &Launch) -> Result<(), Error> {
         self.try_launch(launch, THREADS)
             .unwrap_or_else(|what| panic!("{what}"));
@@ -181,7 +208,7 @@ impl Device for HostDevice {
         launches
             .iter()
             .map(|launch| {
-                let begin = std::time::Instant::now();
+                let begin = Instant::now();
                 self.launch(launch)?;
                 Ok(begin.elapsed().as_secs_f64())
             })

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use asap_kernels::device::{Descent, DeviceEngine, Precision, Slab};
+use asap_kernels::device::{Descent, DeviceEngine, Precision, Slab, StepOpWeights};
 use asap_kernels::{
     AuxiliaryForm, CellOperation, CellSpec, Connection, Engine, Level, ParameterKind, Pass, Plan,
     PlanBuilder, Regularisation, Wanted, padded,
@@ -252,9 +252,13 @@ fn agree(
             )
             .unwrap();
         device
-            .step(&inputs.op_weights, regularisation, wanted)
+            .step(
+                StepOpWeights::Given(&inputs.op_weights),
+                regularisation,
+                wanted,
+            )
             .unwrap();
-        let (found, _) = device.outcomes().unwrap()[0];
+        let found = device.outcomes().unwrap()[0].outcome;
         let error = (found.loss - expected.loss).abs();
         assert!(
             error <= tolerance.loss * expected.loss.abs(),
@@ -322,7 +326,7 @@ fn a_step_moves_the_weights_as_on_the_processor() {
     device.load(&inputs.pixels, &inputs.labels).unwrap();
     device
         .step(
-            &inputs.op_weights,
+            StepOpWeights::Given(&inputs.op_weights),
             Regularisation::default(),
             Wanted::Weights,
         )
@@ -335,7 +339,7 @@ fn a_step_moves_the_weights_as_on_the_processor() {
         clip: 5.0,
     };
     device.descend(descent).unwrap();
-    let (_, norm) = device.outcomes().unwrap()[0];
+    let norm = device.outcomes().unwrap()[0].gradient_norm;
     let gradients = device.read(Slab::Gradients).unwrap();
     let expected = gradients
         .iter()

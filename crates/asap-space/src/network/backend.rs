@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use asap_kernels::device::{Descent, DeviceEngine, Slab, abi::Showing};
+use asap_kernels::device::{
+    AlphaDescent, Alphas, Descent, DeviceEngine, Slab, StepOpWeights, abi::Showing,
+};
 use asap_kernels::{Plan, Regularisation, Wanted};
 
 use super::{Finished, Images};
@@ -27,7 +29,7 @@ impl<'a> From<Images<'a>> for StepImages<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a> {
     pub(super) images: StepImages<'a>,
-    pub(super) op_weights: &'a [f32],
+    pub(super) op_weights: StepOpWeights<'a>,
     pub(super) regularisation: Regularisation,
     pub(super) wanted: Wanted,
 }
@@ -45,7 +47,13 @@ pub(super) trait Backend: Send {
     fn start(&mut self, step: Step<'_>) -> Result<()>;
     /// Moves the weights against the gradients of the step before, unless its loss or their norm is no number.
     fn descend(&mut self, descent: Descent) -> Result<()>;
-    /// What the steps since the last call found, oldest first.
+    /// Puts alphas beside the network: `nodes` has, for every node, how many operations each of its edges has.
+    fn set_alphas(&mut self, nodes: &[Vec<usize>], alphas: &Alphas) -> Result<()>;
+    /// Moves them against the gradients of the step before, unless its loss or their norm is no number.
+    fn move_alphas(&mut self, descent: AlphaDescent) -> Result<()>;
+    /// What the oldest step found that they moved after, and where to.
+    fn moved_alphas(&mut self) -> Result<(Finished, Alphas)>;
+    /// What the steps since the last call found, oldest first; those left out that alphas moved after.
     fn outcomes(&mut self) -> Result<Vec<Finished>>;
     fn op_weight_gradients(&self) -> Result<Vec<f64>>;
     fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>>;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use asap_kernels::Plan;
-use asap_kernels::device::{Descent, DeviceEngine, Slab};
+use asap_kernels::device::{AlphaDescent, Alphas, Descent, DeviceEngine, Done, Slab};
 
 use super::backend::{Backend, Step, StepImages};
 use super::{Finished, StepOutcome};
@@ -68,6 +68,21 @@ impl Backend for OnDevice {
         Ok(())
     }
 
+    fn set_alphas(&mut self, nodes: &[Vec<usize>], alphas: &Alphas) -> Result<()> {
+        Ok(self.engine.get_mut().set_alphas(nodes, alphas)?)
+    }
+
+    fn move_alphas(&mut self, descent: AlphaDescent) -> Result<()> {
+        self.engine.get_mut().move_alphas(descent)?;
+        self.descended.pop();
+        Ok(())
+    }
+
+    fn moved_alphas(&mut self) -> Result<(Finished, Alphas)> {
+        let (done, alphas) = self.engine.get_mut().moved_alphas()?;
+        Ok((finished(&done, true), alphas))
+    }
+
     fn descend(&mut self, descent: Descent) -> Result<()> {
         if let Some(last) = self.descended.last_mut() {
             *last = true;
@@ -78,12 +93,10 @@ impl Backend for OnDevice {
     fn outcomes(&mut self) -> Result<Vec<Finished>> {
         let outcomes = self.engine.get_mut().outcomes()?;
         let descended = std::mem::take(&mut self.descended);
-        let both = outcomes.into_iter().zip(descended);
-        let finished = both.map(|((outcome, norm), descended)| Finished {
-            outcome: StepOutcome::from(outcome),
-            gradient_norm: descended.then_some(norm),
-        });
-        Ok(finished.collect())
+        let both = outcomes.iter().zip(descended);
+        Ok(both
+            .map(|(done, descended)| finished(done, descended))
+            .collect())
     }
 
     fn op_weight_gradients(&self) -> Result<Vec<f64>> {
@@ -100,5 +113,13 @@ impl Backend for OnDevice {
 
     fn engine(&mut self) -> Option<&mut DeviceEngine> {
         Some(self.engine.get_mut())
+    }
+}
+
+fn finished(done: &Done, moved: bool) -> Finished {
+    Finished {
+        outcome: StepOutcome::from(done.outcome),
+        gradient_norm: moved.then_some(done.gradient_norm),
+        seconds: Some(done.seconds),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use asap_kernels::device::{Descent, DeviceEngine, Slab};
+use asap_kernels::device::{AlphaDescent, Alphas, Descent, DeviceEngine, Slab, StepOpWeights};
 use asap_kernels::{Engine, Level, Pass, Plan, gradient_norm};
 
 use super::backend::{Backend, Step, StepImages};
@@ -90,12 +90,15 @@ impl Backend for Processor {
 
     fn start(&mut self, step: Step<'_>) -> Result<()> {
         let StepImages::Given(images) = step.images else {
-            return Err(no_images());
+            return Err(only_on_a_device("a set of images"));
+        };
+        let StepOpWeights::Given(op_weights) = step.op_weights else {
+            return Err(only_on_a_device(ALPHAS));
         };
         let pass = Pass {
             pixels: images.pixels,
             parameters: &self.weights,
-            op_weights: step.op_weights,
+            op_weights,
             regularisation: step.regularisation,
         };
         let (statistics, gradients) = (&mut self.statistics, &mut self.gradients);
@@ -106,6 +109,7 @@ impl Backend for Processor {
         self.finished.push(Finished {
             outcome: StepOutcome::from(outcome),
             gradient_norm: None,
+            seconds: None,
         });
         Ok(())
     }
@@ -120,6 +124,18 @@ impl Backend for Processor {
             descent.step(weights, &self.gradients, velocity, norm);
         }
         Ok(())
+    }
+
+    fn set_alphas(&mut self, _nodes: &[Vec<usize>], _alphas: &Alphas) -> Result<()> {
+        Err(only_on_a_device(ALPHAS))
+    }
+
+    fn move_alphas(&mut self, _descent: AlphaDescent) -> Result<()> {
+        Err(only_on_a_device(ALPHAS))
+    }
+
+    fn moved_alphas(&mut self) -> Result<(Finished, Alphas)> {
+        Err(only_on_a_device(ALPHAS))
     }
 
     fn outcomes(&mut self) -> Result<Vec<Finished>> {
@@ -141,7 +157,7 @@ impl Backend for Processor {
     }
 
     fn keep_images(&mut self, _set: &[u8], _tables: &[[f32; 256]]) -> Result<()> {
-        Err(no_images())
+        Err(only_on_a_device("a set of images"))
     }
 
     fn engine(&mut self) -> Option<&mut DeviceEngine> {
@@ -149,9 +165,11 @@ impl Backend for Processor {
     }
 }
 
-fn no_images() -> Error {
+const ALPHAS: &str = "alphas beside the network";
+
+fn only_on_a_device(what: &str) -> Error {
     Error::Kernels(asap_kernels::Error::Device {
-        what: "a set of images".to_owned(),
-        problem: "only a device keeps one, and this network runs on the processor".to_owned(),
+        what: what.to_owned(),
+        problem: "only a device keeps that, and this network runs on the processor".to_owned(),
     })
 }

@@ -1,12 +1,13 @@
 //! The supernet and every network derived from it: a topology, its weights, and what computes them.
 
+mod alphas;
 mod backend;
 mod device;
 mod host;
 mod slabs;
 
 use asap_genotype::{OpWeights, Topology};
-use asap_kernels::device::{Descent, DeviceEngine, Slab};
+use asap_kernels::device::{Descent, DeviceEngine, Slab, StepOpWeights};
 use asap_kernels::{Level, Outcome, Plan, Regularisation, Wanted, padded};
 
 use crate::config::{Execution, NetworkConfig};
@@ -53,6 +54,8 @@ pub struct Finished {
     pub outcome: StepOutcome,
     /// Length of all gradients of the weights together, if [`Network::descend`] followed.
     pub gradient_norm: Option<f64>,
+    /// What it took by the clock of the device, where it ran on one.
+    pub seconds: Option<f64>,
 }
 
 /// A supernet or a derived network: which, its topology decides.
@@ -189,7 +192,7 @@ impl Network {
     }
 
     /// Begins a step as [`Self::step_with`] does it, which may still run when this returns: what it finds is among the
-    /// [`Self::outcomes`]. A device keeps those of 64 steps.
+    /// [`Self::outcomes`].
     ///
     /// # Errors
     /// As [`Self::step_with`].
@@ -203,7 +206,7 @@ impl Network {
         let op_weights = lower::flatten(op_weights, &self.topology)?;
         self.backend.start(Step {
             images,
-            op_weights: &op_weights,
+            op_weights: StepOpWeights::Given(&op_weights),
             regularisation,
             wanted,
         })
@@ -218,7 +221,8 @@ impl Network {
         self.backend.descend(descent)
     }
 
-    /// What the steps found that were started since the last call, oldest first, once they are done.
+    /// What the steps found that were started since the last call, oldest first, once they are done; those left out that
+    /// [`Self::move_alphas`] followed.
     ///
     /// # Errors
     /// If a device fails.

@@ -9,7 +9,6 @@ mod compile;
 mod failure;
 #[cfg(unix)]
 #[path = "../../../asap-kernels/tests/device/host.rs"]
-#[expect(dead_code, reason = "of what asap-kernels tests, this needs a part")]
 mod host;
 #[cfg(unix)]
 mod on_a_device;

@@ -4,8 +4,14 @@ use std::sync::atomic::AtomicBool;
 
 use crate::host::HostDevice;
 use crate::scene::{Stripes, TemporaryFolder, config, finished, run_for};
+use asap_anneal::{AnnealConfig, Annealer, EdgeRule};
 use asap_genotype::DARTS_V2;
+use asap_genotype::{OpSet, Operation};
 use asap_space::{Accelerator, Device, Place, Precision};
+use asap_space::{
+    Descent, Execution, Form, Images, Network, NetworkConfig, Regularisation, StemForm, Wanted,
+};
+use asap_train::{Adam, AdamConfig};
 use asap_train::{Error, Event, Job, Outcome, RunConfig, read_metrics};
 
 fn place() -> Place {
@@ -24,9 +30,12 @@ fn short() -> RunConfig {
 #[test]
 fn a_run_on_a_device_learns_what_it_learns_on_the_processor() {
     let folder = TemporaryFolder::new();
+    // So slow that nothing is removed: what is, is removed one weight step later on a device.
+    let mut config = short();
+    config.search.adam.learning_rate = 1e-2;
     let metrics = [Place::Processor, place()].map(|place| {
         let (run, name) = (folder.run(place.name()), place.name().to_owned());
-        let job = Job::search(run.clone(), short(), &Stripes, vec![], place).unwrap();
+        let job = Job::search(run.clone(), config.clone(), &Stripes, vec![], place).unwrap();
         let summary = finished(job);
         assert_eq!(summary.computed_on.len(), 1);
         assert_eq!(summary.computed_on[0].device, name);
@@ -45,6 +54,146 @@ fn a_run_on_a_device_learns_what_it_learns_on_the_processor() {
         let near = |(expected, found): (f64, f64)| (found - expected).abs() < 1e-2 * expected;
         assert!(both.is_none_or(near), "{both:?}");
     }
+}
+
+/// A network with the race detector on, and the annealer of its alphas.
+fn annealed(edge_rule: EdgeRule) -> (Network, Annealer) {
+    let open = || -> Result<Box<dyn Device>, _> { Ok(Box::new(HostDevice::watched(2))) };
+    let place = Place::Device(Accelerator::new(Precision::F32, open).unwrap());
+    let operations = vec![
+        Operation::SepConv3x3,
+        Operation::MaxPool3x3,
+        Operation::SkipConnect,
+    ];
+    let config = AnnealConfig {
+        edge_rule,
+        ..AnnealConfig::default()
+    };
+    let annealer = Annealer::new(config, &OpSet::new(operations).unwrap(), 3).unwrap();
+    let config = NetworkConfig {
+        channels: 2,
+        cells: 3,
+        classes: 3,
+        image_channels: 1,
+        height: 6,
+        width: 6,
+        form: Form::Search,
+        stem: StemForm::Cifar,
+        auxiliary: false,
+    };
+    let execution = Execution {
+        batch: 2,
+        threads: 1,
+    };
+    let network = Network::on(&place, config, annealer.topology().clone(), execution, 5).unwrap();
+    (network, annealer)
+}
+
+#[test]
+fn alphas_on_a_device_move_as_the_annealer_and_adam_move_them() {
+    let settings = AdamConfig {
+        learning_rate: 0.2,
+        beta1: 0.5,
+        beta2: 0.999,
+        weight_decay: 1e-3,
+    };
+    let descent = Descent {
+        learning_rate: 0.05,
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+        clip: 5.0,
+    };
+    let pixels: Vec<f32> = (0..72).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
+    let images = Images {
+        pixels: &pixels,
+        labels: &[2, 0],
+    };
+    let regularisation = Regularisation::default();
+    for edge_rule in [EdgeRule::Anneal, EdgeRule::FirstDecided] {
+        let (mut network, mut annealer) = annealed(edge_rule);
+        let mut adam = Adam::new(settings, annealer.parameters().len());
+        network
+            .set_alphas(&adam.alphas(annealer.parameters()))
+            .unwrap();
+        for temperature in [0.9, 0.5, 0.4] {
+            let op_weights = annealer.op_weights(temperature);
+            network
+                .start_step(
+                    images.into(),
+                    &op_weights,
+                    Wanted::OpWeights,
+                    regularisation,
+                )
+                .unwrap();
+            network
+                .move_alphas(adam.descent(temperature, f64::INFINITY))
+                .unwrap();
+            let slopes = network.op_weight_gradients().unwrap();
+            network
+                .start_step_as_moved(images.into(), Wanted::Weights, regularisation)
+                .unwrap();
+            let (finished, moved) = network.moved_alphas().unwrap();
+            let kept = network.outcomes().unwrap();
+            assert_eq!(kept.len(), 1, "the alphas' step is told of by itself");
+
+            let mut parameters = annealer.parameters().to_vec();
+            adam.step(&mut parameters, &annealer.gradient(temperature, &slopes));
+            annealer.set_parameters(&parameters).unwrap();
+            let expected = adam.alphas(&parameters);
+            for (found, expected) in [
+                (&moved.parameters, &expected.parameters),
+                (&moved.mean, &expected.mean),
+                (&moved.square, &expected.square),
+            ] {
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    assert!(
+                        (found - expected).abs() < 1e-12,
+                        "{found} is not {expected}"
+                    );
+                }
+            }
+            assert!(finished.gradient_norm.unwrap() > 0.0 && finished.seconds.unwrap() > 0.0);
+            // The step after it has had the op weights of where the alphas are now.
+            let op_weights = annealer.op_weights(temperature);
+            network
+                .start_step(images.into(), &op_weights, Wanted::Weights, regularisation)
+                .unwrap();
+            network.descend(descent).unwrap();
+            let given = network.outcomes().unwrap()[0].outcome.loss;
+            assert!((kept[0].outcome.loss - given).abs() < 1e-6);
+            assert!((finished.outcome.loss - given).abs() > 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_search_on_a_device_prunes_and_the_same_search_prunes_the_same() {
+    let folder = TemporaryFolder::new();
+    let mut config = short();
+    config.search.steps_per_epoch = 5;
+    config.search.adam.learning_rate = 0.5;
+    let ledgers = ["one", "stopped"].map(|name| {
+        let run = folder.run(name);
+        let job = Job::search(run.clone(), config.clone(), &Stripes, vec![], place()).unwrap();
+        if name == "stopped" {
+            assert!(matches!(run_for(job, 6).unwrap(), Outcome::Interrupted(_)));
+            finished(Job::resume(run.clone(), &Stripes, place()).unwrap());
+        } else {
+            finished(job);
+        }
+        crate::scene::results(&run)
+    });
+    assert!(
+        ledgers[0] == ledgers[1],
+        "a run that was stopped ends in other bytes"
+    );
+    let text = String::from_utf8(ledgers[0][1].clone()).unwrap();
+    let removals = text
+        .lines()
+        .filter(|line| line.contains("\"forced\":false"));
+    assert!(removals.count() > 5, "{text}");
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Lowering<'_> {
         let job = abi::Outcome {
             results: self.bases.results,
             auxiliary: self.plan.auxiliary.as_ref().map_or(0, |_| second),
-            outcomes: self.bases.outcomes,
+            outcome: self.bases.outcome,
         };
         self.launch("outcome", [1, 1], OUTCOME_FLOATS, &[job], Work::default());
     }

@@ -2,7 +2,7 @@
 
 use asap_kernels::device::abi::{ClassifierGradient, Head, Outcome, Step, View};
 
-use super::{Bench, SLOT, SLOTS, SUMS, blocks, close, numbers, step};
+use super::{Bench, SUMS, blocks, close, numbers, step};
 
 /// Images of the batch; one more than those of the step.
 const BATCH: usize = 5;
@@ -97,7 +97,7 @@ impl Case {
         let outcome = Outcome {
             results: job.results,
             auxiliary: job.results,
-            outcomes: bench.put(&[-99.0; 3 * SLOTS]),
+            outcome: bench.put(&[-99.0; 3]),
         };
         bench.run("outcome", [1, 1], SUMS, &[outcome], settings);
         Found {
@@ -108,7 +108,7 @@ impl Case {
             gradient: bench.read(gradient.at, BATCH * self.pixels * channels),
             weight: bench.read(classifier.weight, classes * channels),
             bias: bench.read(classifier.bias, classes),
-            outcome: bench.read_f64(outcome.outcomes, 3 * SLOTS)[3 * SLOT..][..2].to_vec(),
+            outcome: bench.read_f64(outcome.outcome, 2),
         }
     }
 

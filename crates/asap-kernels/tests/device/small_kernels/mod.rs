@@ -1,5 +1,6 @@
 //! Kernels one by one, held to plain loops: what whole plans do not reach.
 
+mod alphas;
 mod head;
 mod images;
 mod optimizer;
@@ -15,10 +16,6 @@ use crate::host::HostDevice;
 
 /// f32 of shared memory of the kernels that add up: eight f64 a thread.
 const SUMS: u32 = 16 * THREADS;
-
-/// Where outcomes of steps are kept, and how many there is room for.
-const SLOT: usize = 2;
-const SLOTS: usize = 4;
 
 /// A device, and what a test does with it.
 struct Bench {
@@ -97,7 +94,6 @@ fn step(images: usize) -> Step {
         want_weights: 1,
         want_op_weights: 1,
         kept_scale: 1.0,
-        slot: SLOT as u32,
         ..Step::default()
     }
 }
