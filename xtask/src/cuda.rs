@@ -35,6 +35,9 @@ const PYTHON: &str = "python3";
 /// The features that bring in every line written for CUDA.
 const FEATURES: &str = "asap-cli/cuda,asap-benches/cuda";
 
+/// Names the device that tests of the kernels run on.
+const TEST_DEVICE: &str = "ASAP_TEST_DEVICE";
+
 /// `setup | build | check | test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -54,7 +57,22 @@ enum Task {
     /// Compile the kernels and lint everything written for CUDA; what a change must pass where no GPU is
     Check,
     /// Run every test of a CUDA build: `cargo test --workspace --release --features asap-cli/cuda,asap-benches/cuda ARGS`
-    Test(Cargo),
+    Test(Test),
+}
+
+#[derive(clap::Args)]
+struct Test {
+    /// Run the tests of the kernels on a GPU, the first or the Nth from 0 on, and not on the CPU [N: 0 unless given]
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "0"
+    )]
+    on_gpu: Option<usize>,
+    #[command(flatten)]
+    cargo: Cargo,
 }
 
 /// Arguments for cargo.
@@ -82,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             eprintln!("built, and starts without a GPU too: {}", program.display());
         }
         Task::Check => check_with(&compiler)?,
-        Task::Test(given) => test_with(&compiler, &given.arguments)?,
+        Task::Test(given) => test_with(&compiler, given)?,
     }
     Ok(())
 }
@@ -108,7 +126,7 @@ fn build_with(compiler: &Compiler, arguments: &[String]) -> Result<PathBuf> {
     let command = command
         .iter()
         .chain(&["--bin", "asap", "--features", "cuda"]);
-    cargo_with(BUILT, &compiler.nvcc, compiler, command, arguments)?;
+    cargo_with(BUILT, &compiler.nvcc, compiler, command, arguments, None)?;
     Ok(root()?.join(BUILT).join("release/asap"))
 }
 
@@ -119,28 +137,39 @@ fn check_with(compiler: &Compiler) -> Result<()> {
     let command = command.iter().chain(&["--features", FEATURES]);
     let lints = ["--", "-D", "warnings"].map(str::to_owned);
     let nvcc = &compiler.nvcc_without_candle;
-    cargo_with(CHECKED, nvcc, compiler, command, &lints)
+    cargo_with(CHECKED, nvcc, compiler, command, &lints, None)
 }
 
-fn test_with(compiler: &Compiler, arguments: &[String]) -> Result<()> {
+/// Every test; those of the kernels on the GPU that is asked for, and if it cannot be had they fail.
+fn test_with(compiler: &Compiler, test: &Test) -> Result<()> {
     let command = ["test", "--workspace", "--release", "--features", FEATURES];
-    cargo_with(BUILT, &compiler.nvcc, compiler, &command, arguments)
+    let gpu = test.on_gpu.map(|ordinal| format!("cuda:{ordinal}"));
+    let device = gpu.as_ref().map(|gpu| (TEST_DEVICE, gpu.as_str()));
+    let (nvcc, arguments) = (&compiler.nvcc, &test.cargo.arguments);
+    cargo_with(BUILT, nvcc, compiler, &command, arguments, device)
 }
 
-/// `cargo COMMAND --target-dir FOLDER ARGUMENTS` in the environment that candle's build scripts and ours read.
+/// `cargo COMMAND --target-dir FOLDER ARGUMENTS` in the environment that candle's build scripts and ours read, with `variable` if
+/// there is one.
 fn cargo_with<'a>(
     folder: &str,
     nvcc: &Path,
     compiler: &Compiler,
     command: impl IntoIterator<Item = &'a &'a str>,
     arguments: &[String],
+    variable: Option<(&str, &str)>,
 ) -> Result<()> {
     let folder = shell::text(&root()?.join(folder))?;
     let mut words: Vec<&str> = command.into_iter().copied().collect();
     words.extend(["--target-dir", &folder]);
     words.extend(arguments.iter().map(String::as_str));
     let environment = Environment::new(&compiler.home, nvcc, compiler.version)?;
-    cargo::run(&words, &environment.variables())
+    let variables: Vec<_> = environment
+        .variables()
+        .into_iter()
+        .chain(variable)
+        .collect();
+    cargo::run(&words, &variables)
 }
 
 fn root() -> Result<&'static Path> {
@@ -175,6 +204,25 @@ mod tests {
             Task::Build(given) => assert_eq!(given.arguments, ["--offline", "-j", "1"]),
             _ => panic!("expected build"),
         }
+    }
+
+    #[test]
+    fn tests_run_on_the_gpu_that_is_named_and_on_none_else() {
+        for (words, gpu, rest) in [
+            (&["test", "--test", "device"][..], None, 2),
+            (&["test", "--on-gpu", "--test", "device"], Some(0), 2),
+            (&["test", "--on-gpu=3", "whole_plans"], Some(3), 1),
+            (&["test", "--on-gpu"], Some(0), 0),
+        ] {
+            match parse(words).unwrap().task {
+                Task::Test(test) => {
+                    assert_eq!(test.on_gpu, gpu, "{words:?}");
+                    assert_eq!(test.cargo.arguments.len(), rest, "{words:?}");
+                }
+                _ => panic!("expected test"),
+            }
+        }
+        assert!(parse(&["test", "--on-gpu=first"]).is_err());
     }
 
     #[test]

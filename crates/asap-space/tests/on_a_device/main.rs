@@ -1,7 +1,10 @@
-//! Networks on a device: the kernels for GPUs, run on the host, held to the processor through all that a network can do.
+//! Networks on a device: the kernels for GPUs, run on the host or on the GPU that is chosen, held to the processor through all that a
+//! network can do.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../asap-kernels/tests/device/chosen.rs"]
+mod chosen;
 #[path = "../../../asap-kernels/tests/device/compile.rs"]
 #[expect(dead_code, reason = "of what asap-kernels tests, this needs a part")]
 mod compile;
@@ -14,7 +17,6 @@ use asap_space::{
     Accelerator, Descent, Execution, Form, Images, Network, NetworkConfig, Place, Precision,
     Regularisation, Showing, StemForm, StepImages, Wanted,
 };
-use host::HostDevice;
 
 const DESCENT: Descent = Descent {
     learning_rate: 0.05,
@@ -25,9 +27,7 @@ const DESCENT: Descent = Descent {
 };
 
 fn place() -> Place {
-    let open =
-        || -> Result<_, _> { Ok(Box::new(HostDevice::new(3)) as Box<dyn asap_space::Device>) };
-    Place::Device(Accelerator::new(Precision::F32, open).unwrap())
+    Place::Device(Accelerator::new(Precision::F32, || Ok(chosen::device(3))).unwrap())
 }
 
 fn networks() -> [Network; 2] {

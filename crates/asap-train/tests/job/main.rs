@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[cfg(unix)]
+#[path = "../../../asap-kernels/tests/device/chosen.rs"]
+mod chosen;
+#[cfg(unix)]
 #[path = "../../../asap-kernels/tests/device/compile.rs"]
 #[expect(dead_code, reason = "of what asap-kernels tests, this needs a part")]
 mod compile;

@@ -1,22 +1,20 @@
-//! Runs on a device: the kernels for GPUs, run on the host.
+//! Runs on a device: the kernels for GPUs, run on the host or on the GPU that is chosen.
 
 use std::sync::atomic::AtomicBool;
 
+use crate::chosen;
 use crate::host::HostDevice;
 use crate::scene::{Stripes, TemporaryFolder, config, finished, run_for};
 use asap_anneal::{AnnealConfig, Annealer, EdgeRule};
-use asap_genotype::DARTS_V2;
-use asap_genotype::{OpSet, Operation};
-use asap_space::{Accelerator, Device, Place, Precision};
+use asap_genotype::{DARTS_V2, OpSet, Operation};
 use asap_space::{
-    Descent, Execution, Form, Images, Network, NetworkConfig, Regularisation, StemForm, Wanted,
+    Accelerator, Descent, Device, Execution, Form, Images, Network, NetworkConfig, Place,
+    Precision, Regularisation, StemForm, Wanted,
 };
-use asap_train::{Adam, AdamConfig};
-use asap_train::{Error, Event, Job, Outcome, RunConfig, read_metrics};
+use asap_train::{Adam, AdamConfig, Error, Event, Job, Outcome, RunConfig, read_metrics};
 
 fn place() -> Place {
-    let open = || -> Result<Box<dyn Device>, _> { Ok(Box::new(HostDevice::new(1))) };
-    Place::Device(Accelerator::new(Precision::F32, open).unwrap())
+    Place::Device(Accelerator::new(Precision::F32, || Ok(chosen::device(1))).unwrap())
 }
 
 /// A few steps: the host runs a thread of a GPU after the other.
@@ -56,9 +54,14 @@ fn a_run_on_a_device_learns_what_it_learns_on_the_processor() {
     }
 }
 
-/// A network with the race detector on, and the annealer of its alphas.
+/// A network, with the race detector on where the host runs it, and the annealer of its alphas.
 fn annealed(edge_rule: EdgeRule) -> (Network, Annealer) {
-    let open = || -> Result<Box<dyn Device>, _> { Ok(Box::new(HostDevice::watched(2))) };
+    let open = || -> Result<Box<dyn Device>, _> {
+        Ok(match chosen::gpu() {
+            Some(_) => chosen::device(2),
+            None => Box::new(HostDevice::watched(2)),
+        })
+    };
     let place = Place::Device(Accelerator::new(Precision::F32, open).unwrap());
     let operations = vec![
         Operation::SepConv3x3,
@@ -200,7 +203,9 @@ fn a_search_on_a_device_prunes_and_the_same_search_prunes_the_same() {
 fn a_run_goes_on_in_another_place_and_says_so() {
     let folder = TemporaryFolder::new();
     let run = folder.run("one");
-    let job = Job::search(run.clone(), short(), &Stripes, vec![], place()).unwrap();
+    let place = place();
+    let device = format!("{} in f32", place.name());
+    let job = Job::search(run.clone(), short(), &Stripes, vec![], place).unwrap();
     let stopped = run_for(job, 4).unwrap();
     assert!(matches!(stopped, Outcome::Interrupted(_)));
     let (mut places, mut on_device) = (Vec::new(), Vec::new());
@@ -216,7 +221,7 @@ fn a_run_goes_on_in_another_place_and_says_so() {
     let Outcome::Finished(summary) = outcome else {
         panic!("nobody stopped it")
     };
-    assert_eq!(places, ["host in f32", "cpu in f32"]);
+    assert_eq!(places, [device.as_str(), "cpu in f32"]);
     assert_eq!(summary.computed_on.len(), 2);
     assert_eq!(on_device, [false, false]);
 }

@@ -12,20 +12,20 @@ mod window_pool;
 use asap_kernels::device::abi::{Plain, Step, THREADS, Tensor, View, bytes};
 use asap_kernels::device::{Device, Launch, Work};
 
-use crate::host::HostDevice;
+use crate::chosen;
 
 /// f32 of shared memory of the kernels that add up: eight f64 a thread.
 const SUMS: u32 = 16 * THREADS;
 
 /// A device, and what a test does with it.
 struct Bench {
-    device: HostDevice,
+    device: Box<dyn Device>,
 }
 
 impl Bench {
     fn new(seed: u32) -> Self {
         Self {
-            device: HostDevice::new(seed),
+            device: chosen::device(seed),
         }
     }
 
