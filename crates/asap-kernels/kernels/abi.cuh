@@ -84,7 +84,7 @@ struct Step {
     float weight_decay;
     float clip;
     u32 nesterov;
-    u32 reserved;
+    float share; // of the way that an average goes towards what it follows
     // Of the alphas; their clip is `clip`, too.
     double temperature;
     double alpha_rate;   // learning rate over the bias of the mean
@@ -403,6 +403,13 @@ struct descend_job {
     u64 len;
     u32 splits;
     u32 reserved;
+};
+
+// `average += share (values - average)`; `len` is a multiple of 4.
+struct follow_job {
+    const float *values;
+    float *average;
+    u64 len;
 };
 
 // --- alphas.cu ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// Gradients from their partial sums, the norm of all of them, and stochastic gradient descent.
+// Gradients from their partial sums, the norm of all of them, stochastic gradient descent, and averages of weights.
 //
 // Shared memory of `squares`: `THREADS` doubles.
 #include "fold.cuh"
@@ -68,4 +68,19 @@ extern "C" __global__ void __launch_bounds__(THREADS) descend(const descend_job 
     descent.move(weight.w, velocity.w, g.w);
     store4(job.weights + at, weight);
     store4(job.velocity + at, velocity);
+}
+
+// A thread four values.
+extern "C" __global__ void __launch_bounds__(THREADS) follow(const follow_job *jobs, const Step *step) {
+    const follow_job &job = jobs[blockIdx.z];
+    const size_t at = 4 * ((size_t)blockIdx.x * THREADS + threadIdx.x);
+    if (at >= job.len) return;
+    const float share = step->share;
+    const float4 value = load4(job.values + at);
+    float4 average = load4(job.average + at);
+    average.x += share * (value.x - average.x);
+    average.y += share * (value.y - average.y);
+    average.z += share * (value.z - average.z);
+    average.w += share * (value.w - average.w);
+    store4(job.average + at, average);
 }

@@ -13,21 +13,17 @@ use asap_space::{NamedTensor, Network};
 
 use crate::error::Result;
 
-/// The average, laid out like the network that it follows.
+/// How a network's average follows it; the network holds it.
+#[derive(Clone, Copy)]
 pub(crate) struct Averaged {
     decay: f64,
-    weights: Vec<f32>,
-    statistics: Vec<f32>,
 }
 
 impl Averaged {
     /// An average that begins with what `network` is now.
-    pub(crate) fn new(decay: f64, network: &Network) -> Result<Self> {
-        Ok(Self {
-            decay,
-            weights: network.weights()?.into_owned(),
-            statistics: network.statistics()?.into_owned(),
-        })
+    pub(crate) fn new(decay: f64, network: &mut Network) -> Result<Self> {
+        network.keep_average()?;
+        Ok(Self { decay })
     }
 
     /// An average that goes on with the tensors of a checkpoint; `network` stays as it is.
@@ -43,37 +39,21 @@ impl Averaged {
         Ok(averaged)
     }
 
-    /// Moves the average towards `network`, which has done `steps` weight steps. A network on a device is read for it.
-    pub(crate) fn follow(&mut self, network: &Network, steps: usize) -> Result<()> {
-        let share = (1.0 - decay_after(self.decay, steps)) as f32;
-        let (weights, statistics) = (network.weights()?, network.statistics()?);
-        let weights = self.weights.iter_mut().zip(weights.iter());
-        let statistics = self.statistics.iter_mut().zip(statistics.iter());
-        for (average, value) in weights.chain(statistics) {
-            *average += share * (value - *average);
-        }
-        Ok(())
+    /// Moves the average towards `network`, which has done `steps` weight steps. A device does so after the last of them.
+    pub(crate) fn follow(self, network: &mut Network, steps: usize) -> Result<()> {
+        Ok(network.follow((1.0 - decay_after(self.decay, steps)) as f32)?)
     }
 
     /// What `look` says about `network` with the average in the place of its own weights, which it gets back.
     pub(crate) fn in_place_of<T>(
-        &mut self,
+        self,
         network: &mut Network,
         look: impl FnOnce(&mut Network) -> Result<T>,
     ) -> Result<T> {
-        self.exchange(network)?;
+        network.exchange_with_average()?;
         let answer = look(network);
-        self.exchange(network)?;
+        network.exchange_with_average()?;
         answer
-    }
-
-    /// Puts the average in the place of the network's own weights, or back.
-    pub(crate) fn exchange(&mut self, network: &mut Network) -> Result<()> {
-        let weights = network.weights()?.into_owned();
-        let statistics = network.statistics()?.into_owned();
-        network.set_weights(std::mem::replace(&mut self.weights, weights))?;
-        network.set_statistics(std::mem::replace(&mut self.statistics, statistics))?;
-        Ok(())
     }
 }
 
@@ -118,38 +98,43 @@ mod tests {
             [network.weights(), network.statistics()].map(|slab| slab.unwrap().len());
         network.set_weights(vec![0.0; weights]).unwrap();
         network.set_statistics(vec![1.0; statistics]).unwrap();
-        let mut averaged = Averaged::new(0.5, &network).unwrap();
+        let averaged = Averaged::new(0.5, &mut network).unwrap();
         let mut expected: f64 = 0.0;
         for (steps, decay) in [(1, 2.0 / 11.0), (2, 0.25), (3, 4.0 / 13.0), (20, 0.5)] {
             network.set_weights(vec![steps as f32; weights]).unwrap();
-            averaged.follow(&network, steps).unwrap();
+            averaged.follow(&mut network, steps).unwrap();
             expected = decay * expected + (1.0 - decay) * steps as f64;
         }
-        assert!(
-            averaged
-                .weights
-                .iter()
-                .all(|&found| (f64::from(found) - expected).abs() < 1e-6 * expected)
-        );
-        assert!(averaged.statistics.iter().all(|&found| found == 1.0));
+        network.exchange_with_average().unwrap();
+        let weights = network.weights().unwrap();
+        let near = |found: &f32| (f64::from(*found) - expected).abs() < 1e-6 * expected;
+        assert!(weights.iter().all(near));
+        assert!(network.statistics().unwrap().iter().all(|&v| v == 1.0));
     }
 
     #[test]
     fn the_network_gets_its_own_weights_back() {
         let mut network = network();
         let own = network.tensors().unwrap();
-        let mut averaged = Averaged::new(0.9, &network).unwrap();
-        averaged.weights.fill(0.25);
+        let averaged = Averaged::new(0.9, &mut network).unwrap();
+        let quarter = |network: &mut Network| {
+            let len = network.weights()?.len();
+            Ok(network.set_weights(vec![0.25; len])?)
+        };
+        averaged.in_place_of(&mut network, quarter).unwrap();
         let tensors = averaged.in_place_of(&mut network, |network| {
             assert!(network.weights()?.iter().all(|&weight| weight == 0.25));
-            Ok(network.tensors()?)
+            Ok((network.tensors()?, network.statistics()?.into_owned()))
         });
-        let tensors = tensors.unwrap();
+        let (tensors, statistics) = tensors.unwrap();
         assert_eq!(network.tensors().unwrap(), own);
         // Padding of channels has no tensor and comes back as 0.
-        let restored = Averaged::restored(0.9, &mut network, &tensors).unwrap();
-        assert_eq!(restored.statistics, averaged.statistics);
-        let places = restored.weights.iter().filter(|&&weight| weight != 0.0);
+        Averaged::restored(0.9, &mut network, &tensors).unwrap();
+        assert_eq!(network.tensors().unwrap(), own);
+        network.exchange_with_average().unwrap();
+        assert_eq!(network.statistics().unwrap(), statistics);
+        let restored = network.weights().unwrap();
+        let places = restored.iter().filter(|&&weight| weight != 0.0);
         assert_eq!(
             places.count(),
             tensors
@@ -158,6 +143,5 @@ mod tests {
                 .map(|t| t.values.len())
                 .sum::<usize>()
         );
-        assert_eq!(network.tensors().unwrap(), own);
     }
 }

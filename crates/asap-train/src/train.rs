@@ -75,7 +75,7 @@ impl Train {
     ) -> Result<Self> {
         let mut train = Self::with(place, config, data, genotype, None, 0)?;
         train.learner.network.load_tensors(weights)?;
-        train.averaged = averaged(config, &train.learner.network)?;
+        train.averaged = averaged(config, &mut train.learner.network)?;
         Ok(train)
     }
 
@@ -115,7 +115,7 @@ impl Train {
             config.train_execution(),
             seed_of(config.seed, Stream::Network),
         )?;
-        let averaged = averaged(config, &network)?;
+        let averaged = averaged(config, &mut network)?;
         let images = data.train_images(config, &mut network, steps)?;
         let learner = Learner::new(network, data.train_plan(config), config.train.sgd, images);
         let validation = data.held_out();
@@ -196,18 +196,18 @@ impl Trained {
         &mut self,
         look: impl FnOnce(&mut SavedNetwork) -> Result<T>,
     ) -> Result<Option<T>> {
-        let Some(averaged) = &mut self.averaged else {
+        if self.averaged.is_none() {
             return Ok(None);
-        };
-        averaged.exchange(&mut self.network.network)?;
+        }
+        self.network.network.exchange_with_average()?;
         let answer = look(&mut self.network);
-        averaged.exchange(&mut self.network.network)?;
+        self.network.network.exchange_with_average()?;
         answer.map(Some)
     }
 }
 
 /// The average of the network's weights, if they are to be averaged.
-fn averaged(config: &RunConfig, network: &Network) -> Result<Option<Averaged>> {
+fn averaged(config: &RunConfig, network: &mut Network) -> Result<Option<Averaged>> {
     let decay = config.train.ema;
     (decay > 0.0)
         .then(|| Averaged::new(decay, network))
@@ -242,8 +242,9 @@ impl Work for Train {
         let weight = self
             .learner
             .weight_step(Some(&self.op_weights), regularisation)?;
-        if let Some(averaged) = &mut self.averaged {
-            averaged.follow(&self.learner.network, self.learner.steps_done())?;
+        if let Some(averaged) = self.averaged {
+            let steps = self.learner.steps_done();
+            averaged.follow(&mut self.learner.network, steps)?;
         }
         self.learner.state.sums.learning_rate = learning_rate;
         let seconds_left = self.learner.seconds_left(weight.seconds);

@@ -59,7 +59,7 @@ plain! {
     Step {
         images: u32, train: u32, want_weights: u32, want_op_weights: u32, label_smoothing: f32, auxiliary_weight: f32,
         drop_path: f32, kept_scale: f32, seed: u64, learning_rate: f32, momentum: f32, weight_decay: f32, clip: f32,
-        nesterov: u32, reserved: u32, temperature: f64, alpha_rate: f64, alpha_decay: f64, mean_kept: f64, square_kept: f64,
+        nesterov: u32, share: f32, temperature: f64, alpha_rate: f64, alpha_decay: f64, mean_kept: f64, square_kept: f64,
         square_scale: f64,
     }
     /// A chain, there.
@@ -142,6 +142,8 @@ plain! {
     Descend {
         weights: u64, gradients: u64, velocity: u64, partials: u64, outcome: u64, len: u64, splits: u32, reserved: u32,
     }
+    /// An average, and what it follows.
+    Follow { values: u64, average: u64, len: u64 }
     /// What lies side by side: the alphas of an edge, or the edges of a node.
     Group { first: u32, count: u32 }
     /// A step of Adam.

@@ -2,6 +2,7 @@
 
 use super::abi;
 use super::alphas::{AlphaSet, Alphas, no_alphas};
+use super::average::Average;
 use super::images::ImageSet;
 use super::launch::{Device, Fetched, Launch, Part, Precision};
 use super::memory::{Bases, OUTCOME, Sizes};
@@ -23,6 +24,10 @@ pub enum Slab {
     Velocity,
     /// Running statistics.
     Statistics,
+    /// The average of the parameters, see [`DeviceEngine::keep_average`].
+    AverageWeights,
+    /// The average of the running statistics.
+    AverageStatistics,
 }
 
 /// The op weights of a step.
@@ -65,13 +70,14 @@ pub struct DeviceEngine {
     pub(super) pending: Vec<Pending>,
     pub(super) images: Option<ImageSet>,
     pub(super) alphas: Option<AlphaSet>,
+    pub(super) average: Option<Average>,
 }
 
 /// What belongs to one plan.
 pub(super) struct Built {
     block: u64,
     pub(super) bases: Bases,
-    sizes: Sizes,
+    pub(super) sizes: Sizes,
     launches: [Vec<Launch>; 4],
     graphs: [Option<u64>; 4],
     descent_table: u64,
@@ -126,16 +132,18 @@ impl DeviceEngine {
             pending: Vec::new(),
             images: None,
             alphas: None,
+            average: None,
         })
     }
 
-    /// Takes another plan; slabs are zeros then, images stay, alphas and what steps came to are gone.
+    /// Takes another plan; slabs are zeros then, images stay; alphas, an average and what steps came to are gone.
     ///
     /// # Errors
     /// As [`Self::new`]; the engine is of no use then.
     pub fn replace(&mut self, plan: Plan) -> Result<(), Error> {
         self.drop_pending()?;
         self.forget_alphas();
+        self.forget_average();
         // The old memory goes first: two plans may not fit side by side.
         let empty = Built {
             block: 0,
@@ -174,7 +182,10 @@ impl DeviceEngine {
 
     fn slab(&self, slab: Slab) -> (u64, usize) {
         let Built { bases, sizes, .. } = &self.built;
+        let average = self.average.as_ref();
         match slab {
+            Slab::AverageWeights => average.map_or((0, 0), |a| (a.weights, sizes.weights)),
+            Slab::AverageStatistics => average.map_or((0, 0), |a| (a.statistics, sizes.statistics)),
             Slab::Weights => (bases.weights, sizes.weights),
             Slab::Gradients => (bases.gradients, sizes.gradients),
             Slab::Velocity => (bases.velocity, sizes.velocity),
@@ -450,6 +461,7 @@ impl Drop for DeviceEngine {
         self.device.free(self.built.block);
         self.device.free(self.built.descent_table);
         self.forget_alphas();
+        self.forget_average();
         if let Some(images) = &self.images {
             self.device.free(images.block);
         }

@@ -5,6 +5,7 @@
 
 pub mod abi;
 mod alphas;
+mod average;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod engine;

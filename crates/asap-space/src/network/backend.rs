@@ -47,6 +47,10 @@ pub(super) trait Backend: Send {
     fn start(&mut self, step: Step<'_>) -> Result<()>;
     /// Moves the weights against the gradients of the step before, unless its loss or their norm is no number.
     fn descend(&mut self, descent: Descent) -> Result<()>;
+    /// Makes room for an average of the weights and running statistics, which are slabs, too.
+    fn keep_average(&mut self) -> Result<()>;
+    /// Moves it by a share of the way to them.
+    fn follow(&mut self, share: f32) -> Result<()>;
     /// Puts alphas beside the network: `nodes` has, for every node, how many operations each of its edges has.
     fn set_alphas(&mut self, nodes: &[Vec<usize>], alphas: &Alphas) -> Result<()>;
     /// Moves them against the gradients of the step before, unless its loss or their norm is no number.

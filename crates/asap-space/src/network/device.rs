@@ -68,6 +68,14 @@ impl Backend for OnDevice {
         Ok(())
     }
 
+    fn keep_average(&mut self) -> Result<()> {
+        Ok(self.engine.get_mut().keep_average()?)
+    }
+
+    fn follow(&mut self, share: f32) -> Result<()> {
+        Ok(self.engine.get_mut().follow(share)?)
+    }
+
     fn set_alphas(&mut self, nodes: &[Vec<usize>], alphas: &Alphas) -> Result<()> {
         Ok(self.engine.get_mut().set_alphas(nodes, alphas)?)
     }

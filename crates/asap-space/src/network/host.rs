@@ -18,6 +18,8 @@ pub(super) struct Processor {
     gradients: Vec<f32>,
     velocity: Vec<f32>,
     statistics: Vec<f32>,
+    /// Of weights and of statistics; empty where nobody keeps one.
+    average: [Vec<f32>; 2],
     /// Of the last step; no number before the first.
     loss: f64,
     finished: Vec<Finished>,
@@ -33,6 +35,7 @@ impl Processor {
             gradients: slab(),
             velocity: slab(),
             statistics: vec![0.0; plan.statistics_len()],
+            average: Default::default(),
             loss: f64::NAN,
             finished: Vec::new(),
             engine: Engine::new(plan, level, threads)?,
@@ -45,6 +48,8 @@ impl Processor {
             Slab::Gradients => &mut self.gradients,
             Slab::Velocity => &mut self.velocity,
             Slab::Statistics => &mut self.statistics,
+            Slab::AverageWeights => &mut self.average[0],
+            Slab::AverageStatistics => &mut self.average[1],
         }
     }
 }
@@ -59,6 +64,7 @@ impl Backend for Processor {
             *self.slab(slab) = vec![0.0; plan.slab_len()];
         }
         self.statistics = vec![0.0; plan.statistics_len()];
+        self.average = Default::default();
         Ok(self.engine.replace(plan)?)
     }
 
@@ -72,6 +78,8 @@ impl Backend for Processor {
             Slab::Gradients => &self.gradients,
             Slab::Velocity => &self.velocity,
             Slab::Statistics => &self.statistics,
+            Slab::AverageWeights => &self.average[0],
+            Slab::AverageStatistics => &self.average[1],
         }))
     }
 
@@ -122,6 +130,24 @@ impl Backend for Processor {
         if self.loss.is_finite() && norm.is_finite() {
             let (weights, velocity) = (&mut self.weights, &mut self.velocity);
             descent.step(weights, &self.gradients, velocity, norm);
+        }
+        Ok(())
+    }
+
+    fn keep_average(&mut self) -> Result<()> {
+        self.average = [&self.weights, &self.statistics].map(|slab| vec![0.0; slab.len()]);
+        Ok(())
+    }
+
+    fn follow(&mut self, share: f32) -> Result<()> {
+        for (average, values) in self
+            .average
+            .iter_mut()
+            .zip([&self.weights, &self.statistics])
+        {
+            for (average, value) in average.iter_mut().zip(values) {
+                *average += share * (value - *average);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The supernet and every network derived from it: a topology, its weights, and what computes them.
 
 mod alphas;
+mod average;
 mod backend;
 mod device;
 mod host;

@@ -192,6 +192,32 @@ fn a_network_derived_on_a_device_has_the_weights_and_answers_of_its_own() {
 }
 
 #[test]
+fn an_average_follows_on_a_device_as_on_the_processor() {
+    let mut networks = networks();
+    for network in &mut networks {
+        network.keep_average().unwrap();
+    }
+    train(&mut networks);
+    for share in [0.75, 0.25] {
+        for network in &mut networks {
+            network.follow(share).unwrap();
+        }
+    }
+    let own = networks[0].tensors().unwrap();
+    for network in &mut networks {
+        network.exchange_with_average().unwrap();
+    }
+    assert!(networks[0].tensors().unwrap() != own);
+    agree(&mut networks);
+    networks[0].exchange_with_average().unwrap();
+    assert_eq!(networks[0].tensors().unwrap(), own);
+    // Another plan has no use for it.
+    let topology = smaller(networks[0].topology());
+    networks[0].prune(topology).unwrap();
+    assert!(networks[0].follow(0.5).is_err());
+}
+
+#[test]
 fn tensors_go_to_a_device_and_come_back_as_they_were() {
     let [mut found, mut expected] = networks();
     train_alone(&mut expected);

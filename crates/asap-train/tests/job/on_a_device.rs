@@ -11,7 +11,9 @@ use asap_space::{
     Accelerator, Descent, Device, Execution, Form, Images, Network, NetworkConfig, Place,
     Precision, Regularisation, StemForm, Wanted,
 };
-use asap_train::{Adam, AdamConfig, Error, Event, Job, Outcome, RunConfig, read_metrics};
+use asap_train::{
+    Adam, AdamConfig, EpochMetrics, Error, Event, Job, Outcome, RunConfig, read_metrics,
+};
 
 fn place() -> Place {
     Place::Device(Accelerator::new(Precision::F32, || Ok(chosen::device(1))).unwrap())
@@ -31,6 +33,7 @@ fn a_run_on_a_device_learns_what_it_learns_on_the_processor() {
     // So slow that nothing is removed: what is, is removed one weight step later on a device.
     let mut config = short();
     config.search.adam.learning_rate = 1e-2;
+    config.train.ema = 0.9;
     let metrics = [Place::Processor, place()].map(|place| {
         let (run, name) = (folder.run(place.name()), place.name().to_owned());
         let job = Job::search(run.clone(), config.clone(), &Stripes, vec![], place).unwrap();
@@ -48,10 +51,20 @@ fn a_run_on_a_device_learns_what_it_learns_on_the_processor() {
             (found - expected).abs() < 1e-2 * expected,
             "{found} is not {expected}"
         );
-        let both = processor.alpha_loss.zip(device.alpha_loss);
-        let near = |(expected, found): (f64, f64)| (found - expected).abs() < 1e-2 * expected;
-        assert!(both.is_none_or(near), "{both:?}");
     }
+    let near = |what: fn(&EpochMetrics) -> Option<f64>| {
+        let all = [&processor, &device].map(|metrics| metrics.iter().filter_map(what));
+        let [expected, found] = all.map(Iterator::collect::<Vec<f64>>);
+        assert!(!expected.is_empty() && expected.len() == found.len());
+        for (expected, found) in expected.iter().zip(&found) {
+            assert!(
+                (found - expected).abs() < 1e-2 * expected,
+                "{found} is not {expected}"
+            );
+        }
+    };
+    near(|metrics| metrics.alpha_loss);
+    near(|metrics| metrics.ema_val_loss);
 }
 
 /// A network, with the race detector on where the host runs it, and the annealer of its alphas.
