@@ -71,7 +71,7 @@ struct Begun {
     start: Instant,
 }
 
-/// The most weight steps that a device goes on alone: a loss that is no number stops a run soon enough.
+/// The most weight steps that a device goes on alone where no alphas are asked for: a loss that is no number stops a run soon enough.
 const MOST_PENDING: usize = 32;
 
 /// What one weight step saw.
@@ -169,19 +169,26 @@ impl Learner {
 
     /// Waits for the steps under way and looks at what they saw.
     pub(crate) fn settle(&mut self) -> Result<()> {
-        let Some(first) = self.pending.first() else {
-            return Ok(());
-        };
-        let start = first.start;
         let finished = self.network.outcomes()?;
-        let share = start.elapsed().as_secs_f64() / self.pending.len() as f64;
-        for (begun, finished) in std::mem::take(&mut self.pending).iter().zip(finished) {
+        self.look_at(finished)
+    }
+
+    /// Looks at what the steps saw that are known to be done.
+    pub(crate) fn settle_so_far(&mut self) -> Result<()> {
+        let finished = self.network.outcomes_so_far();
+        self.look_at(finished)
+    }
+
+    fn look_at(&mut self, finished: Vec<Finished>) -> Result<()> {
+        let begun: Vec<Begun> = self.pending.drain(..finished.len()).collect();
+        for (begun, finished) in begun.iter().zip(finished) {
             let Finished {
                 outcome,
                 gradient_norm,
                 seconds,
             } = finished;
-            let seconds = seconds.unwrap_or(share);
+            // On the processor a step is done before anybody looks.
+            let seconds = seconds.unwrap_or_else(|| begun.start.elapsed().as_secs_f64());
             self.require_finite_at(begun.place, "the loss of the weights", outcome.loss)?;
             let norm = gradient_norm.unwrap_or(f64::NAN);
             self.require_finite_at(begun.place, "the gradient of the weights", norm)?;

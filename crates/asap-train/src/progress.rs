@@ -43,7 +43,7 @@ pub struct StepReport {
     pub step: usize,
     /// Steps of one epoch.
     pub steps: usize,
-    /// Mean cross-entropy of the batch the weights were trained on.
+    /// Mean cross-entropy of the batch the weights were trained on; on a device of the last one looked at, up to 32 steps ago.
     pub weight_loss: f64,
     /// Share of that batch that was classified rightly, 0 to 1.
     pub weight_accuracy: f64,

@@ -1,7 +1,7 @@
 //! A step of asap and of PyTorch on a GPU, in rounds: the runs, what they must agree in, and how they are started.
 //!
-//! PyTorch's steps are timed by the card's own clock, asap's by the processor's, with what it copies to the card and what it waits
-//! for: if anything, that favours PyTorch. Every round counts in which both programs computed the same.
+//! PyTorch's steps are timed one by one by the card's own clock, asap's by the processor's, from the first to the end of the last,
+//! with every pause: if anything, that favours PyTorch. Every round counts in which both programs computed the same.
 
 use super::configuration::{Configuration, Gpu, Trial};
 use super::program::{Program, Programs, number};

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 /// Enough that the auxiliary head, which normalises one pixel an image, is not all rounding.
 const BATCH: usize = 16;
 const CLASSES: usize = 10;
-/// Alphas are f64 everywhere, and start at the same gradients here.
+/// Alphas are f64 everywhere, and gradients are the same here.
 const ALPHAS: f64 = 1e-5;
 const DESCENT: Descent = Descent {
     learning_rate: 0.025,
@@ -189,13 +189,9 @@ fn compare(case: &Case, place: &Place, tolerance: Tolerance, seed: u64) -> Resul
     }
     if place.is_device() && !case.topology.is_discrete() {
         let values = alphas::small(&case.topology, || random.normal());
-        let moved = compare_alphas(&mut found, &batch, Alphas::new(values))?;
-        worst.look(
-            "what a step moves the alphas by",
-            &moved.0,
-            &moved.1,
-            ALPHAS,
-        );
+        for [found, expected] in compare_alphas(&mut found, &batch, Alphas::new(values))? {
+            worst.look("alphas and their moments", &found, &expected, ALPHAS);
+        }
     }
     let (a, b) = (found.gradients()?, expected.gradients()?);
     worst.look("gradients of weights", &a, &b, together);
@@ -232,25 +228,38 @@ fn compare(case: &Case, place: &Place, tolerance: Tolerance, seed: u64) -> Resul
     Ok(worst)
 }
 
-/// What the alphas move by on a device, and what they would move by here, both against the device's gradients.
+/// What three steps move the alphas by on a device, and the moments they leave, each beside what Adam makes here of the device's
+/// gradients. The largest number of each is 1.
 fn compare_alphas(
     network: &mut Network,
     batch: &Batch,
     mut alphas: Alphas,
-) -> Result<(Vec<f32>, Vec<f32>)> {
+) -> Result<[[Vec<f32>; 2]; 3]> {
     let start = alphas.on_device();
-    let by = |moved: &[f64]| -> Vec<f32> {
-        let pairs = moved.iter().zip(&start.parameters);
-        pairs.map(|(a, b)| (a - b) as f32).collect()
-    };
-    let op_weights = alphas.op_weights();
-    let (wanted, regularisation) = (Wanted::OpWeights, Regularisation::default());
+    let mut found = start.clone();
     network.set_alphas(&start)?;
-    network.start_step(batch.images().into(), &op_weights, wanted, regularisation)?;
-    network.move_alphas(alphas.descent())?;
-    let found = by(&network.moved_alphas()?.1.parameters);
-    alphas.step(&op_weights, &network.op_weight_gradients()?);
-    Ok((found, by(&alphas.on_device().parameters)))
+    let (wanted, regularisation) = (Wanted::OpWeights, Regularisation::default());
+    for _ in 0..3 {
+        let op_weights = alphas.op_weights();
+        network.start_step(batch.images().into(), &op_weights, wanted, regularisation)?;
+        network.move_alphas(alphas.descent())?;
+        found = network.moved_alphas()?.1;
+        alphas.step(&op_weights, &network.op_weight_gradients()?);
+    }
+    let expected = alphas.on_device();
+    let moved = |of: &asap_space::Alphas| -> Vec<f64> {
+        let pairs = of.parameters.iter().zip(&start.parameters);
+        pairs.map(|(a, b)| a - b).collect()
+    };
+    let scaled = |found: &[f64], expected: &[f64]| {
+        let largest = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        [found, expected].map(|values| values.iter().map(|v| (v / largest) as f32).collect())
+    };
+    Ok([
+        scaled(&moved(&found), &moved(&expected)),
+        scaled(&found.mean, &expected.mean),
+        scaled(&found.square, &expected.square),
+    ])
 }
 
 fn flat(op_weights: &OpWeights) -> Vec<f32> {

@@ -2,7 +2,7 @@
 
 use super::job::{Job, Step};
 use anyhow::Result;
-use asap_space::{DeviceEngine, Launch, Wanted};
+use asap_space::{DeviceEngine, Launch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -39,36 +39,44 @@ struct Kernel {
 /// # Errors
 /// If the device fails.
 pub(super) fn of(job: &mut Job, step: Step, profile: bool) -> Result<OnDevice> {
-    let Some(engine) = job.network.device() else {
-        return Ok(OnDevice::default());
+    let parts: &[Step] = match step {
+        Step::Search => &[Step::Alpha, Step::Weight],
+        Step::Alpha => &[Step::Alpha],
+        Step::Weight => &[Step::Weight],
     };
-    let launches = launches(engine, step);
-    let kernels = profile.then(|| kernels(engine, &launches)).transpose()?;
+    let (mut count, mut kernels) = (0, BTreeMap::new());
+    for &part in parts {
+        if profile && job.network.device().is_some() {
+            // Kernels read from the last step what is wanted.
+            job.run(part, 1)?;
+        }
+        let Some(engine) = job.network.device() else {
+            return Ok(OnDevice::default());
+        };
+        let launches = match part {
+            Step::Alpha => engine.alpha_step(),
+            _ => engine.weight_step(),
+        };
+        count += launches.len();
+        if profile {
+            add(&mut kernels, engine, &launches)?;
+        }
+    }
+    let engine = job.network.device();
     Ok(OnDevice {
-        device_bytes: Some(engine.bytes()),
-        launches: Some(launches.len()),
-        kernels,
+        device_bytes: engine.map(|engine| engine.bytes()),
+        launches: Some(count),
+        kernels: profile.then_some(kernels),
     })
 }
 
-fn launches(engine: &DeviceEngine, step: Step) -> Vec<Launch> {
-    let weight = || [engine.launches(Wanted::Weights), engine.descent()].concat();
-    let moves = engine.alpha_descent();
-    let alpha = || [engine.launches(Wanted::OpWeights), moves.as_slice()].concat();
-    match step {
-        Step::Weight => weight(),
-        Step::Alpha => alpha(),
-        Step::Search => [alpha(), weight()].concat(),
-    }
-}
-
-fn kernels(
+fn add(
+    kernels: &mut BTreeMap<&'static str, Kernel>,
     engine: &mut DeviceEngine,
     launches: &[Launch],
-) -> Result<BTreeMap<&'static str, Kernel>> {
-    let device = engine.device();
+) -> Result<()> {
+    let device = engine.device()?;
     device.time(launches)?;
-    let mut kernels: BTreeMap<&'static str, Kernel> = BTreeMap::new();
     for _ in 0..REPETITIONS {
         for (launch, seconds) in launches.iter().zip(device.time(launches)?) {
             kernels.entry(launch.kernel).or_default().seconds += seconds / REPETITIONS as f64;
@@ -80,7 +88,7 @@ fn kernels(
         kernel.bytes += launch.work.bytes;
         kernel.flops += launch.work.operations;
     }
-    Ok(kernels)
+    Ok(())
 }
 
 #[cfg(test)]

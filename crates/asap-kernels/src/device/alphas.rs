@@ -39,7 +39,7 @@ pub struct AlphaDescent {
 pub(super) struct AlphaSet {
     pub(super) block: u64,
     job: abi::Alphas,
-    launch: Launch,
+    pub(super) launch: Launch,
 }
 
 impl AlphaSet {
@@ -99,6 +99,8 @@ impl DeviceEngine {
         let (edges_at, nodes_at) = (tables, tables + size_of_val(&*edges) as u64);
         let job_at = nodes_at + size_of_val(&*node_groups) as u64;
         let job_at = job_at.next_multiple_of(16);
+        self.hand_over()?;
+        self.op_weights_kept = false;
         self.forget_alphas();
         let bytes = job_at as usize + size_of::<abi::Alphas>();
         let block = self.device.allocate(bytes)?;
@@ -151,49 +153,15 @@ impl DeviceEngine {
     /// Gives back the memory of alphas; those of a plan are of no use to another.
     pub(super) fn forget_alphas(&mut self) {
         if let Some(alphas) = self.alphas.take() {
+            self.forget_graphs();
             self.device.free(alphas.block);
         }
-    }
-
-    /// Moves the alphas against the gradients of the last step, which wanted those of op weights, and makes op weights of them,
-    /// for [`super::StepOpWeights::Kept`]. They stay as they are if its loss or the gradient's norm is no number. Returns before it
-    /// is done; what it came to is [`Self::moved_alphas`].
-    ///
-    /// # Errors
-    /// If there are no alphas, or the device fails.
-    pub fn move_alphas(&mut self, descent: AlphaDescent) -> Result<(), Error> {
-        let Some(alphas) = &self.alphas else {
-            return Err(no_alphas());
-        };
-        let launch = alphas.launch;
-        let steps = f64::from(descent.step);
-        self.step = abi::Step {
-            clip: descent.clip as f32,
-            temperature: descent.temperature,
-            alpha_rate: descent.learning_rate / (1.0 - descent.beta1.powf(steps)),
-            alpha_decay: descent.weight_decay,
-            mean_kept: descent.beta1,
-            square_kept: descent.beta2,
-            square_scale: (1.0 - descent.beta2.powf(steps)).sqrt(),
-            ..self.step
-        };
-        self.upload_step()?;
-        self.device.launch(&launch)?;
-        if let Some(step) = self.pending.last_mut() {
-            step.moved_alphas = true;
-        }
-        Ok(())
-    }
-
-    /// The launch that moves alphas, where there are any.
-    pub fn alpha_descent(&self) -> Option<Launch> {
-        self.alphas.as_ref().map(|alphas| alphas.launch)
     }
 }
 
 pub(super) fn no_alphas() -> Error {
     Error::Device {
         what: "a step of the alphas".to_owned(),
-        problem: "no alphas lie on the device".to_owned(),
+        problem: "none lie on the device, or none have moved in this step".to_owned(),
     }
 }

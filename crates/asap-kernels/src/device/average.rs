@@ -10,7 +10,7 @@ pub(super) struct Average {
     block: u64,
     pub(super) weights: u64,
     pub(super) statistics: u64,
-    launch: Launch,
+    pub(super) launch: Launch,
 }
 
 impl DeviceEngine {
@@ -20,6 +20,7 @@ impl DeviceEngine {
     /// # Errors
     /// If the device has not as much memory.
     pub fn keep_average(&mut self) -> Result<(), Error> {
+        self.hand_over()?;
         self.forget_average();
         let (bases, sizes) = (&self.built.bases, &self.built.sizes);
         let lens = [sizes.weights, sizes.statistics];
@@ -62,27 +63,18 @@ impl DeviceEngine {
         Ok(())
     }
 
-    /// Moves the average by `share` of the way to what the weights and running statistics are now; returns before it is done.
-    ///
-    /// # Errors
-    /// If there is no average, or the device fails.
-    pub fn follow(&mut self, share: f32) -> Result<(), Error> {
-        let Some(average) = &self.average else {
-            return Err(Error::Device {
-                what: "an average of the weights".to_owned(),
-                problem: "none lies on the device".to_owned(),
-            });
-        };
-        let launch = average.launch;
-        self.step.share = share;
-        self.upload_step()?;
-        self.device.launch(&launch)
-    }
-
     /// Gives back the memory of an average; that of a plan is of no use to another.
     pub(super) fn forget_average(&mut self) {
         if let Some(average) = self.average.take() {
+            self.forget_graphs();
             self.device.free(average.block);
         }
+    }
+}
+
+pub(super) fn no_average() -> Error {
+    Error::Device {
+        what: "an average of the weights".to_owned(),
+        problem: "none lies on the device".to_owned(),
     }
 }

@@ -12,7 +12,7 @@ use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 
 use super::abi::THREADS;
 use super::launch::{Device, Fetched, Launch, Part};
-use super::staging::{Pinned, STAGED_BYTES, Staging};
+use super::staging::{MOST_BYTES, Pinned, Staging};
 use crate::error::Error;
 
 /// Machine code for several architectures, and PTX for those to come.
@@ -34,7 +34,7 @@ pub struct CudaDevice {
     staging: Staging,
     clock: Option<CudaEvent>,
     /// Copies from the device that nobody has asked for yet.
-    copies: HashMap<u64, Transfer>,
+    transfers: HashMap<u64, Transfer>,
     next_copy: u64,
     module: Arc<CudaModule>,
     stream: Arc<CudaStream>,
@@ -52,6 +52,8 @@ struct Transfer {
     bytes: usize,
     begin: CudaEvent,
     end: CudaEvent,
+    /// Copies to the device that had begun before.
+    staged: u64,
 }
 
 /// A kernel, and the shared memory it has been promised.
@@ -88,7 +90,7 @@ impl CudaDevice {
                 kernels: HashMap::new(),
                 staging: Staging::default(),
                 clock: None,
-                copies: HashMap::new(),
+                transfers: HashMap::new(),
                 next_copy: 0,
                 module,
                 stream,
@@ -196,18 +198,23 @@ impl CudaDevice {
             .map_err(|error| self.failed("a call", error))
     }
 
-    fn synchronise(&self) -> Result<(), Error> {
-        self.stream
-            .synchronize()
-            .map_err(|error| self.failed("what was launched", error))
+    fn synchronise(&mut self) -> Result<(), Error> {
+        let done = self.stream.synchronize();
+        done.map_err(|error| self.failed("what was launched", error))?;
+        self.staging.done(self.staging.copies());
+        Ok(())
     }
 
-    /// What will have happened when everything launched so far has run; with `timed`, when that was.
-    fn mark(&self, timed: bool) -> Result<CudaEvent, Error> {
-        let flags = match timed {
-            true => sys::CUevent_flags::CU_EVENT_DEFAULT,
-            false => sys::CUevent_flags::CU_EVENT_DISABLE_TIMING,
-        };
+    /// Waits for everything launched, whatever has failed.
+    fn wait(&mut self) {
+        // An error kept from an earlier call comes back before anything is waited for, once. What fails then has failed before:
+        // there is nobody left to tell.
+        let _ = self.synchronise().or_else(|_| self.synchronise());
+    }
+
+    /// What will have happened when everything launched so far has run.
+    fn mark(&self) -> Result<CudaEvent, Error> {
+        let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
         let event = self.context.new_event(Some(flags));
         let event = event.map_err(|error| self.failed("an event", error))?;
         let recorded = event.record(&self.stream);
@@ -244,7 +251,7 @@ impl CudaDevice {
 impl Drop for CudaDevice {
     fn drop(&mut self) {
         // Nobody gives memory back that a copy still reads or writes.
-        let _ = self.synchronise();
+        self.wait();
     }
 }
 
@@ -268,8 +275,7 @@ impl Device for CudaDevice {
     }
 
     fn free(&mut self, address: u64) {
-        // What fails here has failed before: there is nobody left to tell.
-        let _ = self.synchronise();
+        self.wait();
         if self.bind().is_ok() {
             // SAFETY: the memory came from `allocate`, and nothing runs that uses it.
             let _ = unsafe { result::free_sync(address) };
@@ -281,21 +287,21 @@ impl Device for CudaDevice {
             return Ok(());
         }
         self.bind()?;
-        if bytes.len() > STAGED_BYTES {
-            // SAFETY: the caller's memory is as large. Bytes in ordinary memory are staged before the call returns.
+        if bytes.len() > MOST_BYTES {
+            // SAFETY: the memory on the device is as large, and the bytes stay until the copy is done.
             let copied =
                 unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) };
-            return copied.map_err(|error| self.failed("a copy", error));
+            let done = self.synchronise();
+            copied.map_err(|error| self.failed("a copy", error))?;
+            return done;
         }
         let mut pinned = self.pinned(bytes.len())?;
         let staged = pinned.bytes(bytes.len());
         staged.copy_from_slice(bytes);
-        // SAFETY: the memory on the device is as large, and the staged bytes stay as they are until the event after the copy.
+        // SAFETY: the memory on the device is as large, and the staged bytes stay as they are until the stream is beyond the copy.
         let copied = unsafe { result::memcpy_htod_async(address, staged, self.stream.cu_stream()) };
-        copied.map_err(|error| self.failed("a copy", error))?;
-        let done = self.mark(false)?;
-        self.staging.give(pinned, done);
-        Ok(())
+        self.staging.give(pinned);
+        copied.map_err(|error| self.failed("a copy", error))
     }
 
     fn download(&mut self, address: u64, bytes: &mut [u8]) -> Result<(), Error> {
@@ -309,7 +315,7 @@ impl Device for CudaDevice {
 
     fn start_clock(&mut self) -> Result<(), Error> {
         self.bind()?;
-        self.clock = Some(self.mark(true)?);
+        self.clock = Some(self.mark()?);
         Ok(())
     }
 
@@ -317,44 +323,62 @@ impl Device for CudaDevice {
         self.bind()?;
         let begin = match self.clock.take() {
             Some(begin) => begin,
-            None => self.mark(true)?,
+            None => self.mark()?,
         };
         let bytes = parts.iter().map(|part| part.bytes).sum();
         let mut pinned = self.pinned(bytes)?;
         let mut left = pinned.bytes(bytes);
+        let mut copied = Ok(());
         for part in parts {
             let (to, rest) = left.split_at_mut(part.bytes);
             left = rest;
             // SAFETY: the memory on the device is as large, and nobody reads or gives away the bytes before the event after the copy.
-            let copied =
+            let one =
                 unsafe { result::memcpy_dtoh_async(to, part.address, self.stream.cu_stream()) };
-            copied.map_err(|error| self.failed("a copy", error))?;
+            copied = copied.and(one);
         }
-        let end = self.mark(true)?;
+        let copied = copied.map_err(|error| self.failed("a copy", error));
+        let end = match copied.and_then(|()| self.mark()) {
+            Ok(end) => end,
+            Err(error) => {
+                self.staging.give(pinned);
+                return Err(error);
+            }
+        };
         let number = self.next_copy;
         self.next_copy += 1;
-        let copy = Transfer {
+        let transfer = Transfer {
             pinned,
             bytes,
             begin,
             end,
+            staged: self.staging.copies(),
         };
-        self.copies.insert(number, copy);
+        self.transfers.insert(number, transfer);
         Ok(number)
     }
 
     fn fetched(&mut self, copy: u64) -> Result<Fetched, Error> {
         self.bind()?;
-        let Some(mut copy) = self.copies.remove(&copy) else {
+        let Some(mut transfer) = self.transfers.remove(&copy) else {
             return Err(Error::Device {
                 what: format!("copy {copy} from {}", self.name),
                 problem: "it was asked for before".to_owned(),
             });
         };
-        let seconds = self.seconds(&copy.begin, &copy.end)?;
-        let bytes = copy.pinned.bytes(copy.bytes).to_vec();
-        self.staging.give_now(copy.pinned);
-        Ok(Fetched { bytes, seconds })
+        // Waits for the end.
+        match self.seconds(&transfer.begin, &transfer.end) {
+            Ok(seconds) => {
+                let bytes = transfer.pinned.bytes(transfer.bytes).to_vec();
+                self.staging.give_now(transfer.pinned);
+                self.staging.done(transfer.staged);
+                Ok(Fetched { bytes, seconds })
+            }
+            Err(error) => {
+                self.staging.give(transfer.pinned);
+                Err(error)
+            }
+        }
     }
 
     fn launch(&mut self, launch: &Launch) -> Result<(), Error> {
@@ -382,15 +406,15 @@ impl Device for CudaDevice {
 
     fn forget(&mut self, graph: u64) {
         // The graph may still run.
-        let _ = self.synchronise();
+        self.wait();
         self.graphs.remove(&graph);
     }
 
     fn time(&mut self, launches: &[Launch]) -> Result<Vec<f64>, Error> {
-        let mut events = vec![self.mark(true)?];
+        let mut events = vec![self.mark()?];
         for launch in launches {
             self.launch(launch)?;
-            events.push(self.mark(true)?);
+            events.push(self.mark()?);
         }
         self.synchronise()?;
         let pairs = events.windows(2);

@@ -1,17 +1,16 @@
 //! A plan with its memory on a device: what [`crate::Engine`] is on the processor.
 
 use super::abi;
-use super::alphas::{AlphaSet, Alphas, no_alphas};
+use super::alphas::AlphaSet;
 use super::average::Average;
 use super::images::ImageSet;
-use super::launch::{Device, Fetched, Launch, Part, Precision};
-use super::memory::{Bases, OUTCOME, Sizes};
-use super::optimizer::{self, Descent};
+use super::launch::{Device, Launch, Precision};
+use super::memory::{Bases, Sizes};
+use super::optimizer;
 use super::program::{Goal, Programs};
+use super::steps::{Pending, Stages};
 use crate::error::{Error, expect_len};
 use crate::plan::Plan;
-use crate::regularisation::Regularisation;
-use crate::run::{Outcome, Wanted};
 
 /// What lies on the device in the order of [`Plan::parameters`], or of [`Plan::statistics`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,34 +29,6 @@ pub enum Slab {
     AverageStatistics,
 }
 
-/// The op weights of a step.
-#[derive(Clone, Copy, Debug)]
-pub enum StepOpWeights<'a> {
-    /// In the order of the plan.
-    Given(&'a [f32]),
-    /// What [`DeviceEngine::move_alphas`] has made of the alphas.
-    Kept,
-}
-
-/// What a step came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Done {
-    /// What it found.
-    pub outcome: Outcome,
-    /// Length of its gradients, where it descended.
-    pub gradient_norm: f64,
-    /// What it took on the device, from its op weights to its descent.
-    pub seconds: f64,
-}
-
-/// A step that nobody has asked about yet.
-pub(super) struct Pending {
-    /// Whether the alphas moved after it.
-    pub(super) moved_alphas: bool,
-    /// The copy of what it came to; none while it may still go on.
-    copy: Option<u64>,
-}
-
 /// A plan on a device, with weights, velocity and statistics there.
 pub struct DeviceEngine {
     pub(super) device: Box<dyn Device>,
@@ -66,6 +37,12 @@ pub struct DeviceEngine {
     pub(super) built: Built,
     /// What the next step reads beside images.
     pub(super) step: abi::Step,
+    /// Whether the next step makes its own images.
+    pub(super) shown: bool,
+    /// Whether the op weights that lie there are those of the alphas.
+    pub(super) op_weights_kept: bool,
+    /// The step that may still go on.
+    pub(super) open: Option<Stages>,
     /// Steps that nobody has asked about yet, oldest first.
     pub(super) pending: Vec<Pending>,
     pub(super) images: Option<ImageSet>,
@@ -79,9 +56,9 @@ pub(super) struct Built {
     pub(super) bases: Bases,
     pub(super) sizes: Sizes,
     launches: [Vec<Launch>; 4],
-    graphs: [Option<u64>; 4],
+    pub(super) graphs: Vec<(Stages, u64)>,
     descent_table: u64,
-    descent: [Launch; 2],
+    pub(super) descent: [Launch; 2],
 }
 
 impl Built {
@@ -96,17 +73,26 @@ impl Built {
             bases,
             sizes,
             launches: programs.launches,
-            graphs: [None; 4],
+            graphs: Vec::new(),
             descent_table,
             descent,
         })
     }
 
-    fn free(self, device: &mut dyn Device) {
-        self.graphs
-            .into_iter()
-            .flatten()
-            .for_each(|graph| device.forget(graph));
+    /// The launches of a pass.
+    pub(super) fn pass(&self, goal: Goal) -> &[Launch] {
+        let index = Goal::ALL.iter().position(|g| *g == goal);
+        &self.launches[index.expect("all goals are listed")]
+    }
+
+    fn forget_graphs(&mut self, device: &mut dyn Device) {
+        for (_, graph) in self.graphs.drain(..) {
+            device.forget(graph);
+        }
+    }
+
+    fn free(mut self, device: &mut dyn Device) {
+        self.forget_graphs(device);
         device.free(self.block);
         device.free(self.descent_table);
     }
@@ -129,6 +115,9 @@ impl DeviceEngine {
             precision,
             built,
             step: abi::Step::default(),
+            shown: false,
+            op_weights_kept: false,
+            open: None,
             pending: Vec::new(),
             images: None,
             alphas: None,
@@ -141,7 +130,11 @@ impl DeviceEngine {
     /// # Errors
     /// As [`Self::new`]; the engine is of no use then.
     pub fn replace(&mut self, plan: Plan) -> Result<(), Error> {
-        self.drop_pending()?;
+        // What was begun belongs to the old plan.
+        (self.shown, self.op_weights_kept, self.open) = (false, false, None);
+        for step in std::mem::take(&mut self.pending) {
+            self.device.fetched(step.copy())?;
+        }
         self.forget_alphas();
         self.forget_average();
         // The old memory goes first: two plans may not fit side by side.
@@ -150,7 +143,7 @@ impl DeviceEngine {
             bases: Bases::default(),
             sizes: Sizes::default(),
             launches: [const { Vec::new() }; 4],
-            graphs: [None; 4],
+            graphs: Vec::new(),
             descent_table: 0,
             descent: self.built.descent,
         };
@@ -165,9 +158,18 @@ impl DeviceEngine {
         &self.plan
     }
 
-    /// What it runs on.
-    pub fn device(&mut self) -> &mut dyn Device {
-        &mut *self.device
+    /// What it runs on; steps begun so far have been handed to it.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn device(&mut self) -> Result<&mut dyn Device, Error> {
+        self.hand_over()?;
+        Ok(&mut *self.device)
+    }
+
+    /// Graphs know where alphas, averages and images lie.
+    pub(super) fn forget_graphs(&mut self) {
+        self.built.forget_graphs(&mut *self.device);
     }
 
     /// How products compute.
@@ -200,6 +202,7 @@ impl DeviceEngine {
     pub fn write(&mut self, slab: Slab, values: &[f32]) -> Result<(), Error> {
         let (at, len) = self.slab(slab);
         expect_len("slab", len, values.len())?;
+        self.hand_over()?;
         self.device.upload(at, abi::bytes(values))
     }
 
@@ -208,6 +211,7 @@ impl DeviceEngine {
     /// # Errors
     /// If the device fails.
     pub fn read(&mut self, slab: Slab) -> Result<Vec<f32>, Error> {
+        self.hand_over()?;
         let (at, len) = self.slab(slab);
         self.floats(at, len)
     }
@@ -224,7 +228,9 @@ impl DeviceEngine {
             .upload(self.built.bases.labels, abi::bytes(labels))
     }
 
-    fn load_pixels(&mut self, pixels: &[f32]) -> Result<usize, Error> {
+    pub(super) fn load_pixels(&mut self, pixels: &[f32]) -> Result<usize, Error> {
+        self.hand_over()?;
+        self.shown = false;
         let image: usize = self.plan.stem().image.iter().product();
         let images = pixels.len() / image;
         self.check_batch(images)?;
@@ -260,189 +266,7 @@ impl DeviceEngine {
         }
     }
 
-    /// One forward and backward pass in training mode over the images loaded last, as [`crate::Engine::step`]; returns before it
-    /// is done.
-    ///
-    /// # Errors
-    /// If op weights or the regularisation do not fit, or the device fails.
-    pub fn step(
-        &mut self,
-        op_weights: StepOpWeights<'_>,
-        regularisation: Regularisation,
-        wanted: Wanted,
-    ) -> Result<(), Error> {
-        regularisation.check()?;
-        self.close()?;
-        self.step = abi::Step {
-            images: self.step.images,
-            train: 1,
-            want_weights: u32::from(wanted.weights()),
-            want_op_weights: u32::from(wanted.op_weights()),
-            label_smoothing: regularisation.label_smoothing,
-            auxiliary_weight: regularisation.auxiliary_weight,
-            drop_path: regularisation.drop_path,
-            kept_scale: regularisation.kept_scale(),
-            seed: regularisation.seed,
-            ..self.step
-        };
-        self.device.start_clock()?;
-        self.run(Goal::Train(wanted), op_weights)?;
-        self.pending.push(Pending {
-            moved_alphas: false,
-            copy: None,
-        });
-        Ok(())
-    }
-
-    /// Moves the weights against the gradients of the last step, unless its loss or their norm is no number; returns before it
-    /// is done.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn descend(&mut self, descent: Descent) -> Result<(), Error> {
-        self.step = abi::Step {
-            learning_rate: descent.learning_rate as f32,
-            momentum: descent.momentum as f32,
-            weight_decay: descent.weight_decay as f32,
-            clip: descent.clip as f32,
-            nesterov: u32::from(descent.nesterov),
-            ..self.step
-        };
-        self.upload_step()?;
-        for launch in &self.built.descent {
-            self.device.launch(launch)?;
-        }
-        Ok(())
-    }
-
-    /// What is done after the last step is done: what it came to begins to come home.
-    fn close(&mut self) -> Result<(), Error> {
-        let Some(step) = self.pending.last_mut() else {
-            return Ok(());
-        };
-        if step.copy.is_none() {
-            let outcome = Part {
-                address: self.built.bases.outcome,
-                bytes: 8 * OUTCOME,
-            };
-            let mut parts = vec![outcome];
-            if step.moved_alphas {
-                parts.extend(self.alphas.iter().flat_map(AlphaSet::parts));
-            }
-            step.copy = Some(self.device.fetch(&parts)?);
-        }
-        Ok(())
-    }
-
-    /// What the steps since the last call came to, oldest first, once they are done; those left out after which the alphas moved.
-    ///
-    /// # Errors
-    /// If the device failed.
-    pub fn outcomes(&mut self) -> Result<Vec<Done>, Error> {
-        self.close()?;
-        let (moved, steps) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|step: &Pending| step.moved_alphas);
-        self.pending = moved;
-        let copies = steps.into_iter().filter_map(|step| step.copy);
-        copies
-            .map(|copy| Ok(done(&self.device.fetched(copy)?)?.0))
-            .collect()
-    }
-
-    /// What the oldest step came to after which the alphas moved, and where they moved to; waits for nothing that was begun
-    /// after it.
-    ///
-    /// # Errors
-    /// If there is no such step, or the device failed.
-    pub fn moved_alphas(&mut self) -> Result<(Done, Alphas), Error> {
-        self.close()?;
-        let step = self.pending.iter().position(|step| step.moved_alphas);
-        let copy = step.and_then(|step| self.pending.remove(step).copy);
-        let fetched = self.device.fetched(copy.ok_or_else(no_alphas)?)?;
-        let (done, numbers) = done(&fetched)?;
-        let mut parts = numbers
-            .chunks((numbers.len() / 3).max(1))
-            .map(<[f64]>::to_vec);
-        let mut part = || parts.next().unwrap_or_default();
-        let alphas = Alphas {
-            parameters: part(),
-            mean: part(),
-            square: part(),
-        };
-        Ok((done, alphas))
-    }
-
-    fn drop_pending(&mut self) -> Result<(), Error> {
-        let copies = std::mem::take(&mut self.pending).into_iter();
-        copies
-            .filter_map(|step| step.copy)
-            .try_for_each(|copy| self.device.fetched(copy).map(drop))
-    }
-
-    /// Gradient of the loss in every op weight, of the last step that wanted them.
-    ///
-    /// # Errors
-    /// If the device failed.
-    pub fn op_weight_gradients(&mut self) -> Result<Vec<f64>, Error> {
-        let mut bytes = vec![0; 8 * self.plan.op_weights];
-        let at = self.built.bases.op_weight_gradients;
-        self.device.download(at, &mut bytes)?;
-        Ok(doubles(&bytes))
-    }
-
-    /// Logits `[N, classes]` of images `[N, H, W, C]` in eval mode.
-    ///
-    /// # Errors
-    /// If lengths do not fit the plan, or the device fails.
-    pub fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>, Error> {
-        self.close()?;
-        let images = self.load_pixels(pixels)?;
-        self.step = abi::Step {
-            images: images as u32,
-            ..Default::default()
-        };
-        self.run(Goal::Logits, StepOpWeights::Given(op_weights))?;
-        let classes = self.plan.head().classifier.classes;
-        self.floats(self.built.bases.logits, images * classes)
-    }
-
-    /// The launches of a training step.
-    pub fn launches(&self, wanted: Wanted) -> &[Launch] {
-        &self.built.launches[index(Goal::Train(wanted))]
-    }
-
-    /// The launches of a descent.
-    pub fn descent(&self) -> &[Launch] {
-        &self.built.descent
-    }
-
-    fn run(&mut self, goal: Goal, op_weights: StepOpWeights<'_>) -> Result<(), Error> {
-        match op_weights {
-            StepOpWeights::Given(op_weights) => {
-                expect_len("op weights", self.plan.op_weights, op_weights.len())?;
-                let at = self.built.bases.op_weights;
-                self.device.upload(at, abi::bytes(op_weights))?;
-            }
-            StepOpWeights::Kept if self.alphas.is_none() => return Err(no_alphas()),
-            StepOpWeights::Kept => {}
-        }
-        self.upload_step()?;
-        let index = index(goal);
-        let graph = match self.built.graphs[index] {
-            Some(graph) => graph,
-            None => self.device.record(&self.built.launches[index])?,
-        };
-        self.built.graphs[index] = Some(graph);
-        self.device.replay(graph)
-    }
-
-    pub(super) fn upload_step(&mut self) -> Result<(), Error> {
-        let at = self.built.bases.step;
-        self.device.upload(at, abi::bytes(&[self.step]))
-    }
-
-    fn floats(&mut self, at: u64, len: usize) -> Result<Vec<f32>, Error> {
+    pub(super) fn floats(&mut self, at: u64, len: usize) -> Result<Vec<f32>, Error> {
         let mut bytes = vec![0; 4 * len];
         self.device.download(at, &mut bytes)?;
         let (values, _) = bytes.as_chunks();
@@ -455,9 +279,7 @@ impl DeviceEngine {
 
 impl Drop for DeviceEngine {
     fn drop(&mut self) {
-        for graph in self.built.graphs.into_iter().flatten() {
-            self.device.forget(graph);
-        }
+        self.forget_graphs();
         self.device.free(self.built.block);
         self.device.free(self.built.descent_table);
         self.forget_alphas();
@@ -466,36 +288,4 @@ impl Drop for DeviceEngine {
             self.device.free(images.block);
         }
     }
-}
-
-/// What a step came to, and the numbers that came home with it.
-fn done(fetched: &Fetched) -> Result<(Done, Vec<f64>), Error> {
-    let mut numbers = doubles(&fetched.bytes);
-    expect_len("an outcome", OUTCOME, numbers.len().min(OUTCOME))?;
-    let rest = numbers.split_off(OUTCOME);
-    let outcome = Outcome {
-        loss: numbers[0],
-        correct: numbers[1] as usize,
-    };
-    let done = Done {
-        outcome,
-        gradient_norm: numbers[2],
-        seconds: fetched.seconds,
-    };
-    Ok((done, rest))
-}
-
-fn doubles(bytes: &[u8]) -> Vec<f64> {
-    let (values, _) = bytes.as_chunks();
-    values
-        .iter()
-        .map(|value| f64::from_ne_bytes(*value))
-        .collect()
-}
-
-fn index(goal: Goal) -> usize {
-    Goal::ALL
-        .iter()
-        .position(|g| *g == goal)
-        .expect("all goals are listed")
 }

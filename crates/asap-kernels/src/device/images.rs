@@ -13,6 +13,8 @@ pub(super) struct ImageSet {
     /// The launch's table.
     table: u64,
     len: usize,
+    /// What makes a batch, of the plan that had the last one.
+    pub(super) launch: Option<Launch>,
 }
 
 impl DeviceEngine {
@@ -31,7 +33,10 @@ impl DeviceEngine {
         let table_bytes = 1024 * channels;
         let showings = self.plan.batch * size_of::<Showing>();
         let bytes = set_bytes + table_bytes + showings.next_multiple_of(256);
+        self.hand_over()?;
+        self.shown = false;
         if let Some(old) = self.images.take() {
+            self.forget_graphs();
             self.device.free(old.block);
         }
         let block = self.device.allocate(bytes + size_of::<abi::Images>())?;
@@ -53,17 +58,19 @@ impl DeviceEngine {
             job,
             table: block + bytes as u64,
             len,
+            launch: None,
         });
         Ok(())
     }
 
-    /// Makes a batch for the next steps out of the images kept here.
+    /// Makes a batch for the next steps out of the images kept here, when the next one runs.
     ///
     /// # Errors
     /// If there are none, one is asked for that is not there, or the device fails.
     pub fn show(&mut self, showings: &[Showing]) -> Result<(), Error> {
         self.check_batch(showings.len())?;
         self.check_labels(showings.iter().map(|showing| showing.label))?;
+        self.hand_over()?;
         let batch = self.plan.batch;
         let Some(set) = &mut self.images else {
             return Err(Error::Device {
@@ -90,15 +97,16 @@ impl DeviceEngine {
         }
         self.step.images = showings.len() as u32;
         self.device.upload(job.showings, abi::bytes(showings))?;
-        self.device.upload(bases.step, abi::bytes(&[self.step]))?;
         let pixels = batch * (job.height * job.width) as usize;
-        self.device.launch(&Launch {
+        set.launch = Some(Launch {
             kernel: "images",
             grid: [pixels.div_ceil(abi::THREADS as usize) as u32, 1, 1],
             shared_bytes: 0,
             jobs: set.table,
             step: bases.step,
             work: Default::default(),
-        })
+        });
+        self.shown = true;
+        Ok(())
     }
 }

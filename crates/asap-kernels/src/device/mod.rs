@@ -1,7 +1,7 @@
 //! Plans on a device with kernels of its own: the same [`crate::Plan`] that the processor runs, as launches.
 //!
 //! A plan is lowered once to a list of launches over tables of jobs; everything that changes from step to step lies in
-//! one [`abi::Step`], so that a pass is one recorded graph. [`Device`] is all that this needs of a device.
+//! one [`abi::Step`], so that a step is one recorded graph. [`Device`] is all that this needs of a device.
 
 pub mod abi;
 mod alphas;
@@ -17,10 +17,12 @@ mod optimizer;
 mod program;
 #[cfg(feature = "cuda")]
 mod staging;
+mod steps;
 
 pub use alphas::{AlphaDescent, Alphas};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaDevice;
-pub use engine::{DeviceEngine, Done, Slab, StepOpWeights};
+pub use engine::{DeviceEngine, Slab};
 pub use launch::{Device, Fetched, Launch, Part, Precision, Work};
 pub use optimizer::Descent;
+pub use steps::{Done, StepOpWeights};

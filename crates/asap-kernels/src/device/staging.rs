@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaEvent, DriverError, result};
+use candle_core::cuda_backend::cudarc::driver::{CudaContext, DriverError, result};
 
-/// Enough for a step, its op weights, and how the images of a batch are shown.
-pub(super) const STAGED_BYTES: usize = 16 << 10;
+/// The smallest piece: enough for a step, its op weights, and how the images of a batch are shown.
+const LEAST_BYTES: usize = 16 << 10;
+/// The largest: enough for a batch of images as numbers.
+pub(super) const MOST_BYTES: usize = 8 << 20;
 
 /// Memory that stays where it is.
 pub(super) struct Pinned {
@@ -55,8 +57,9 @@ impl Drop for Pinned {
 #[derive(Default)]
 pub(super) struct Staging {
     free: Vec<Pinned>,
-    /// With what has happened when the copy is done, in this order.
-    leaving: VecDeque<(Pinned, CudaEvent)>,
+    /// With the number of the copy, rising.
+    leaving: VecDeque<(u64, Pinned)>,
+    copies: u64,
 }
 
 impl Staging {
@@ -66,26 +69,38 @@ impl Staging {
         context: &Arc<CudaContext>,
         len: usize,
     ) -> Result<Pinned, DriverError> {
-        while let Some((_, done)) = self.leaving.front() {
-            if !done.try_is_complete()? {
-                break;
-            }
-            self.free
-                .extend(self.leaving.pop_front().map(|(pinned, _)| pinned));
-        }
-        match self.free.iter().position(|pinned| pinned.len >= len) {
+        let class = len.max(LEAST_BYTES).next_power_of_two();
+        match self.free.iter().position(|pinned| pinned.len == class) {
             Some(index) => Ok(self.free.swap_remove(index)),
-            None => Pinned::new(context, len.max(STAGED_BYTES)),
+            None => Pinned::new(context, class),
         }
     }
 
-    /// Takes memory back when `done` has happened.
-    pub(super) fn give(&mut self, pinned: Pinned, done: CudaEvent) {
-        self.leaving.push_back((pinned, done));
+    /// Takes memory back whose copy has begun.
+    pub(super) fn give(&mut self, pinned: Pinned) {
+        self.copies += 1;
+        self.leaving.push_back((self.copies, pinned));
     }
 
     /// Takes memory back whose copy is done.
     pub(super) fn give_now(&mut self, pinned: Pinned) {
         self.free.push(pinned);
+    }
+
+    /// How many copies have begun.
+    pub(super) fn copies(&self) -> u64 {
+        self.copies
+    }
+
+    /// So many copies are done, the first ones: what runs in order runs to its end in order.
+    pub(super) fn done(&mut self, copies: u64) {
+        while self
+            .leaving
+            .front()
+            .is_some_and(|(copy, _)| *copy <= copies)
+        {
+            let first = self.leaving.pop_front();
+            self.free.extend(first.map(|(_, pinned)| pinned));
+        }
     }
 }

@@ -36,7 +36,15 @@ impl Network {
     /// # Errors
     /// If there is no such step, or a device fails.
     pub fn moved_alphas(&mut self) -> Result<(Finished, Alphas)> {
-        self.backend.moved_alphas()
+        let (earlier, moved, alphas) = self.backend.moved_alphas()?;
+        self.finished.extend(earlier);
+        Ok((moved, alphas))
+    }
+
+    /// What the steps found, of those that [`Self::outcomes`] has not told of, that are known to be done: oldest first, without
+    /// waiting.
+    pub fn outcomes_so_far(&mut self) -> Vec<Finished> {
+        std::mem::take(&mut self.finished)
     }
 
     /// [`Self::start_step`] with the op weights that [`Self::move_alphas`] has made.

@@ -55,8 +55,8 @@ pub(super) trait Backend: Send {
     fn set_alphas(&mut self, nodes: &[Vec<usize>], alphas: &Alphas) -> Result<()>;
     /// Moves them against the gradients of the step before, unless its loss or their norm is no number.
     fn move_alphas(&mut self, descent: AlphaDescent) -> Result<()>;
-    /// What the oldest step found that they moved after, and where to.
-    fn moved_alphas(&mut self) -> Result<(Finished, Alphas)>;
+    /// What the oldest step found that they moved after, and where to; with what the steps before it found.
+    fn moved_alphas(&mut self) -> Result<(Vec<Finished>, Finished, Alphas)>;
     /// What the steps since the last call found, oldest first; those left out that alphas moved after.
     fn outcomes(&mut self) -> Result<Vec<Finished>>;
     fn op_weight_gradients(&self) -> Result<Vec<f64>>;

@@ -86,9 +86,12 @@ impl Backend for OnDevice {
         Ok(())
     }
 
-    fn moved_alphas(&mut self) -> Result<(Finished, Alphas)> {
-        let (done, alphas) = self.engine.get_mut().moved_alphas()?;
-        Ok((finished(&done, true), alphas))
+    fn moved_alphas(&mut self) -> Result<(Vec<Finished>, Finished, Alphas)> {
+        let (earlier, done, alphas) = self.engine.get_mut().moved_alphas()?;
+        let descended = self.descended.drain(..earlier.len());
+        let both = earlier.iter().zip(descended);
+        let earlier = both.map(|(done, descended)| finished(done, descended));
+        Ok((earlier.collect(), finished(&done, true), alphas))
     }
 
     fn descend(&mut self, descent: Descent) -> Result<()> {

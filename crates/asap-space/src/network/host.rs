@@ -160,7 +160,7 @@ impl Backend for Processor {
         Err(only_on_a_device(ALPHAS))
     }
 
-    fn moved_alphas(&mut self) -> Result<(Finished, Alphas)> {
+    fn moved_alphas(&mut self) -> Result<(Vec<Finished>, Finished, Alphas)> {
         Err(only_on_a_device(ALPHAS))
     }
 

@@ -89,6 +89,8 @@ impl Search {
     /// Takes over what a device's alphas have come to in the step begun there.
     fn follow_alphas(&mut self, begun: Whereabouts, images: usize) -> Result<AlphaStep> {
         let (finished, moved) = self.learner.network.moved_alphas()?;
+        // The weight step before it is done, too, and comes first if anything has gone wrong.
+        self.learner.settle_so_far()?;
         let loss = finished.outcome.loss;
         let norm = finished.gradient_norm.unwrap_or(f64::NAN);
         self.learner

@@ -12,7 +12,7 @@ use asap_space::{
     Precision, Regularisation, StemForm, Wanted,
 };
 use asap_train::{
-    Adam, AdamConfig, EpochMetrics, Error, Event, Job, Outcome, RunConfig, read_metrics,
+    Adam, AdamConfig, EpochMetrics, Error, Event, Job, Outcome, RunConfig, Schedule, read_metrics,
 };
 
 fn place() -> Place {
@@ -263,12 +263,35 @@ fn images_lie_on_the_device_where_it_can_vary_them() {
 }
 
 #[test]
+fn a_loss_that_is_no_number_ends_a_search_where_it_ends_on_the_processor() {
+    let folder = TemporaryFolder::new();
+    let errors = [Place::Processor, place()].map(|place| {
+        let mut config = short();
+        // From the first step on that alphas move in.
+        config.anneal.initial_temperature = 0.9;
+        config.search.learning_rate.from = 1e38;
+        config.search.sgd.clip = 1e38;
+        let run = folder.run(place.name());
+        let job = Job::search(run, config, &Stripes, vec![], place).unwrap();
+        let error = job.run(&mut (), &AtomicBool::new(false)).unwrap_err();
+        let Error::NotFinite {
+            what, epoch, step, ..
+        } = error
+        else {
+            panic!("{error}")
+        };
+        (what, epoch, step)
+    });
+    assert_eq!(errors[0], errors[1]);
+}
+
+#[test]
 fn a_loss_that_is_no_number_ends_a_run_at_its_step_and_names_the_checkpoint() {
     let folder = TemporaryFolder::new();
     let errors = [Place::Processor, place()].map(|place| {
         let mut config = short();
         // Far beyond what any weight can be: the second step after it meets infinities.
-        config.train.learning_rate = asap_train::Schedule::cosine(1e38, 0.0);
+        config.train.learning_rate = Schedule::cosine(1e38, 0.0);
         config.train.sgd.clip = 1e38;
         let run = folder.run(place.name());
         let job = Job::train(run, config, DARTS_V2.clone(), &Stripes, vec![], place).unwrap();
