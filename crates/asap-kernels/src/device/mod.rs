@@ -15,8 +15,6 @@ mod lower;
 mod memory;
 mod optimizer;
 mod program;
-#[cfg(feature = "cuda")]
-mod staging;
 mod steps;
 
 pub use alphas::{AlphaDescent, Alphas};
