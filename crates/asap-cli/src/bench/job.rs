@@ -24,6 +24,8 @@ const SGD: SgdConfig = SgdConfig {
     clip: 5.0,
 };
 const LEARNING_RATE: f64 = 0.025;
+/// Weight steps that a device goes on alone, as in a training.
+const MOST_PENDING: usize = 32;
 
 /// Which update a step makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -152,7 +154,10 @@ impl Job {
     /// As a search runs them: nothing waits but what has to see the alphas, and the device goes on meanwhile.
     fn run_on_device(&mut self, step: Step, count: usize) -> Result<Vec<f64>> {
         let mut losses = Vec::new();
-        for _ in 0..count {
+        for done in 0..count {
+            if done > 0 && done % MOST_PENDING == 0 {
+                losses.extend(self.weight_losses()?);
+            }
             let alphas = self.alphas.as_ref();
             let alphas = alphas.filter(|_| step != Step::Weight);
             if let Some(alphas) = alphas {
@@ -174,9 +179,14 @@ impl Job {
                 }
             }
         }
-        let weight_steps = self.network.outcomes()?;
-        losses.extend(weight_steps.iter().map(|finished| finished.outcome.loss));
+        losses.extend(self.weight_losses()?);
         Ok(losses)
+    }
+
+    /// Of the weight steps under way, once they are done.
+    fn weight_losses(&mut self) -> Result<Vec<f64>> {
+        let finished = self.network.outcomes()?;
+        Ok(finished.iter().map(|step| step.outcome.loss).collect())
     }
 
     /// The loss of the last update.

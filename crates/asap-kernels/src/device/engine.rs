@@ -2,7 +2,7 @@
 
 use super::abi;
 use super::alphas::AlphaSet;
-use super::average::Average;
+use super::average::{Average, no_average};
 use super::images::ImageSet;
 use super::launch::{Device, Launch, Precision};
 use super::memory::{Bases, Sizes};
@@ -182,25 +182,25 @@ impl DeviceEngine {
         self.built.sizes.bytes()
     }
 
-    fn slab(&self, slab: Slab) -> (u64, usize) {
+    fn slab(&self, slab: Slab) -> Result<(u64, usize), Error> {
         let Built { bases, sizes, .. } = &self.built;
-        let average = self.average.as_ref();
-        match slab {
-            Slab::AverageWeights => average.map_or((0, 0), |a| (a.weights, sizes.weights)),
-            Slab::AverageStatistics => average.map_or((0, 0), |a| (a.statistics, sizes.statistics)),
+        let average = || self.average.as_ref().ok_or_else(no_average);
+        Ok(match slab {
             Slab::Weights => (bases.weights, sizes.weights),
             Slab::Gradients => (bases.gradients, sizes.gradients),
             Slab::Velocity => (bases.velocity, sizes.velocity),
             Slab::Statistics => (bases.statistics, sizes.statistics),
-        }
+            Slab::AverageWeights => (average()?.weights, sizes.weights),
+            Slab::AverageStatistics => (average()?.statistics, sizes.statistics),
+        })
     }
 
     /// Writes a whole slab.
     ///
     /// # Errors
-    /// If the length is another, or the device fails.
+    /// If the length is another, there is no average where one is meant, or the device fails.
     pub fn write(&mut self, slab: Slab, values: &[f32]) -> Result<(), Error> {
-        let (at, len) = self.slab(slab);
+        let (at, len) = self.slab(slab)?;
         expect_len("slab", len, values.len())?;
         self.hand_over()?;
         self.device.upload(at, abi::bytes(values))
@@ -209,10 +209,10 @@ impl DeviceEngine {
     /// Reads a whole slab, after all steps so far.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If there is no average where one is meant, or the device fails.
     pub fn read(&mut self, slab: Slab) -> Result<Vec<f32>, Error> {
         self.hand_over()?;
-        let (at, len) = self.slab(slab);
+        let (at, len) = self.slab(slab)?;
         self.floats(at, len)
     }
 

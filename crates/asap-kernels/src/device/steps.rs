@@ -59,6 +59,8 @@ pub(super) struct Pending {
     moved_alphas: bool,
     /// The copy of what it came to.
     copy: u64,
+    /// Seconds of what was handed over of it before.
+    before: f64,
 }
 
 impl Pending {
@@ -181,8 +183,13 @@ impl DeviceEngine {
             .partition(|step: &Pending| step.moved_alphas);
         self.pending = moved;
         let steps: Vec<Pending> = steps;
-        let mut outcome = |step: Pending| Ok(done(&self.device.fetched(step.copy)?)?.0);
-        steps.into_iter().map(&mut outcome).collect()
+        steps.iter().map(|step| self.outcome(step)).collect()
+    }
+
+    fn outcome(&mut self, step: &Pending) -> Result<Done, Error> {
+        let (mut done, _) = done(&self.device.fetched(step.copy)?)?;
+        done.seconds += step.before;
+        Ok(done)
     }
 
     /// What the oldest step came to after which the alphas moved, and where they moved to; with what the steps before it came to,
@@ -196,10 +203,7 @@ impl DeviceEngine {
         let at = at.ok_or_else(no_alphas)?;
         let mut steps: Vec<Pending> = self.pending.drain(..=at).collect();
         let moved = steps.pop().ok_or_else(no_alphas)?;
-        let earlier = steps.iter().map(|step| {
-            let fetched = self.device.fetched(step.copy)?;
-            Ok(done(&fetched)?.0)
-        });
+        let earlier = steps.iter().map(|step| self.outcome(step));
         let earlier = earlier.collect::<Result<Vec<Done>, Error>>()?;
         let (done, numbers) = done(&self.device.fetched(moved.copy)?)?;
         let mut parts = numbers
@@ -277,11 +281,11 @@ impl DeviceEngine {
         };
         self.device.start_clock()?;
         self.device.replay(graph)?;
+        let outcome = Part {
+            address: self.built.bases.outcome,
+            bytes: 8 * OUTCOME,
+        };
         if let Some(Goal::Train(_)) = stages.pass {
-            let outcome = Part {
-                address: self.built.bases.outcome,
-                bytes: 8 * OUTCOME,
-            };
             let mut parts = vec![outcome];
             if stages.alphas {
                 parts.extend(self.alphas.iter().flat_map(AlphaSet::parts));
@@ -289,7 +293,15 @@ impl DeviceEngine {
             self.pending.push(Pending {
                 moved_alphas: stages.alphas,
                 copy: self.device.fetch(&parts)?,
+                before: 0.0,
             });
+        } else if stages.descent
+            && let Some(step) = self.pending.last_mut().filter(|step| !step.moved_alphas)
+        {
+            // Somebody has read in between what the pass found: now the norm of its gradients is known, too.
+            let after = self.device.fetch(&[outcome])?;
+            let copy = std::mem::replace(&mut step.copy, after);
+            step.before += self.device.fetched(copy)?.seconds;
         }
         Ok(())
     }

@@ -33,15 +33,6 @@ impl Network {
     /// # Errors
     /// If there is no average, or a device fails.
     pub fn exchange_with_average(&mut self) -> Result<()> {
-        for (own, average) in [
-            (Slab::Weights, Slab::AverageWeights),
-            (Slab::Statistics, Slab::AverageStatistics),
-        ] {
-            let values = self.backend.read(own)?.into_owned();
-            let averaged = self.backend.read(average)?.into_owned();
-            self.backend.write(own, averaged)?;
-            self.backend.write(average, values)?;
-        }
-        Ok(())
+        self.backend.exchange_with_average()
     }
 }

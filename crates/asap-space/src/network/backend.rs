@@ -49,6 +49,8 @@ pub(super) trait Backend: Send {
     fn descend(&mut self, descent: Descent) -> Result<()>;
     /// Makes room for an average of the weights and running statistics, which are slabs, too.
     fn keep_average(&mut self) -> Result<()>;
+    /// Puts it in their place, and them in its.
+    fn exchange_with_average(&mut self) -> Result<()>;
     /// Moves it by a share of the way to them.
     fn follow(&mut self, share: f32) -> Result<()>;
     /// Puts alphas beside the network: `nodes` has, for every node, how many operations each of its edges has.

@@ -72,6 +72,19 @@ impl Backend for OnDevice {
         Ok(self.engine.get_mut().keep_average()?)
     }
 
+    fn exchange_with_average(&mut self) -> Result<()> {
+        let engine = self.engine.get_mut();
+        for (own, average) in [
+            (Slab::Weights, Slab::AverageWeights),
+            (Slab::Statistics, Slab::AverageStatistics),
+        ] {
+            let [values, averaged] = [engine.read(own)?, engine.read(average)?];
+            engine.write(own, &averaged)?;
+            engine.write(average, &values)?;
+        }
+        Ok(())
+    }
+
     fn follow(&mut self, share: f32) -> Result<()> {
         Ok(self.engine.get_mut().follow(share)?)
     }

@@ -139,6 +139,21 @@ impl Backend for Processor {
         Ok(())
     }
 
+    fn exchange_with_average(&mut self) -> Result<()> {
+        let pairs = [&mut self.weights, &mut self.statistics].into_iter();
+        for (own, average) in pairs.zip(&mut self.average) {
+            if own.len() != average.len() {
+                return Err(Error::Kernels(asap_kernels::Error::Length {
+                    what: "average",
+                    expected: own.len(),
+                    found: average.len(),
+                }));
+            }
+            std::mem::swap(own, average);
+        }
+        Ok(())
+    }
+
     fn follow(&mut self, share: f32) -> Result<()> {
         for (average, values) in self
             .average

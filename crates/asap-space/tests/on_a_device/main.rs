@@ -195,6 +195,7 @@ fn a_network_derived_on_a_device_has_the_weights_and_answers_of_its_own() {
 fn an_average_follows_on_a_device_as_on_the_processor() {
     let mut networks = networks();
     for network in &mut networks {
+        assert!(network.exchange_with_average().is_err(), "there is none");
         network.keep_average().unwrap();
     }
     train(&mut networks);
@@ -267,6 +268,33 @@ fn several_steps_are_begun_before_anybody_asks_what_they_found() {
     });
     near("losses", &losses[0], &losses[1]);
     assert_eq!(losses[0].len(), 3);
+}
+
+#[test]
+fn a_descent_after_a_look_at_the_gradients_tells_of_their_norm() {
+    let networks = networks();
+    let pixels = pixels(3);
+    let images = Images {
+        pixels: &pixels,
+        labels: &[2, 0, 1],
+    };
+    let norms = networks.map(|mut network| {
+        let op_weights = OpWeights::uniform(network.topology());
+        let regularisation = Regularisation::default();
+        network
+            .start_step(images.into(), &op_weights, Wanted::Weights, regularisation)
+            .unwrap();
+        let length = |values: &[f32]| values.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let expected = length(&network.gradients().unwrap());
+        network.descend(DESCENT).unwrap();
+        let finished = network.outcomes().unwrap();
+        assert_eq!(finished.len(), 1);
+        [finished[0].gradient_norm.unwrap() as f32, expected]
+    });
+    for [found, expected] in norms {
+        assert!(found > 0.0);
+        near("norm", &[found], &[expected]);
+    }
 }
 
 #[test]
