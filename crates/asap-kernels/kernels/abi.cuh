@@ -39,12 +39,13 @@ struct Sums {
     u32 stride;
 };
 
-// One summand of a mix: `scale y + shift`, both per channel; null stands for 1 and 0. `weight` is the op weight's index if
-// drop-path may lose the term (then of `cell`), else NEVER_LOST.
+// One summand of a mix: `factor (scale y + shift)`, scale and shift per channel; null stands for 1, 1 and 0. `weight` is the op weight's
+// index if drop-path may lose the term (then of `cell`, and the factor of those that are left is larger), else NEVER_LOST.
 struct Term {
     Tensor y;
     const float *scale;
     const float *shift;
+    const float *factor;
     u32 cell;
     u32 weight;
 };
@@ -138,12 +139,14 @@ struct Depthwise {
     u32 dilation;
 };
 
-// `out (+)= [source > 0] (sum of depthwise^T z + extra)`; `extra.at` may be null.
+// `out (+)= [source > 0] (sum of depthwise^T z + extra)`, and `[split][2][channels]` sums of `out` and of `out` times what lies at
+// `source`; `extra.at` and `sums` may be null.
 struct depthwise_gradient_job {
     View source;
     const Depthwise *convolutions;
     Tensor extra;
     Tensor out;
+    double *sums;
     u32 count;
     u32 add;
     u32 stride;
@@ -221,7 +224,7 @@ struct mix_job {
 
 // `sums[split][1 + 2 count][channels]`: sum g; then for every term `sum g` over the images that keep it and `sum g y`.
 struct products_job {
-    const Term *terms; // scale and shift are not read
+    const Term *terms; // scale, shift and factor are not read
     Tensor g;
     double *sums;
     u32 count;
@@ -245,17 +248,6 @@ struct moments_job {
 struct norm_forward_job {
     Norm norm;
     Sums moments;
-};
-
-// `scale = w a`, `shift = w b` with `w` the op weight, times what survivors of drop-path are multiplied by.
-struct term_scales_job {
-    const float *a; // null: 1 and 0
-    const float *b;
-    float *scale;
-    float *shift;
-    const float *op_weight;
-    u32 droppable;
-    u32 channels;
 };
 
 // What a node hands back to a normalisation.

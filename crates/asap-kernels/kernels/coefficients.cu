@@ -65,16 +65,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) norm_forward(const norm_fo
     }
 }
 
-// `scale = w a`, `shift = w b`.
-extern "C" __global__ void __launch_bounds__(THREADS) term_scales(const term_scales_job *jobs, const Step *step) {
-    const term_scales_job &job = jobs[blockIdx.z];
-    const float weight = *job.op_weight * (job.droppable && step->drop_path > 0.0f ? step->kept_scale : 1.0f);
-    for (u32 channel = threadIdx.x; channel < job.channels; channel += THREADS) {
-        job.scale[channel] = job.a ? weight * job.a[channel] : weight;
-        job.shift[channel] = job.b ? weight * job.b[channel] : 0.0f;
-    }
-}
-
 // `B`, `D` and the gradients of scale and shift from sum G and sum G y.
 __device__ __forceinline__ void norm_back(const Norm &norm, u32 channel, double sum, double product, const Step *step) {
     const double a = (double)norm.a[channel], mean = (double)norm.mean[channel];

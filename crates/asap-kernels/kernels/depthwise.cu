@@ -1,97 +1,123 @@
-// The gradient of a bank's source through its depthwise convolutions, all of them gathered into one sum, and through ReLU.
+// The gradient of a bank's source through its depthwise convolutions, all of them gathered into one sum, and through ReLU; with the sums
+// that the normalisation before it needs.
 //
-// A block has 8 x 8 pixels of the source and up to 32 channels: for each convolution it loads what depends on these pixels into
-// shared memory and adds every tap's share.
-#include "tensor.cuh"
+// A block computes squares of 8 x 8 pixels of the source one after another, up to 32 channels of them: for each convolution it loads what
+// depends on these pixels into shared memory and adds every tap's share.
+#include "fold.cuh"
+#include "square.cuh"
 
-constexpr u32 GATHER_SIDE = 8;
-constexpr u32 GATHER_CHUNK = 32;
-
-// Outputs of a convolution, along one axis, that read the pixels `first..first + 8`: the first of them, and how many.
+// Along one axis, the outputs of a convolution that read the pixels of a square: how many, and where the first lies from the output at
+// the square's first pixel.
 struct Reach {
-    int first;
     u32 count;
+    int first;
 
-    __device__ __forceinline__ Reach(u32 pixel, int padding, u32 stride)
-        : first(stride == 1 ? (int)pixel - padding : ((int)pixel - padding) >> 1),
-          count(stride == 1 ? GATHER_SIDE + 2 * padding : (GATHER_SIDE - 1 + 2 * padding) / 2 + 2) {}
+    __device__ __forceinline__ Reach(const Depthwise &convolution, u32 stride) {
+        const int padding = (int)((convolution.kernel - 1) / 2 * convolution.dilation);
+        count = stride == 1 ? SIDE + 2 * padding : (SIDE - 1 + 2 * padding) / 2 + 2;
+        first = stride == 1 ? -padding : (-padding) >> 1;
+    }
 };
 
-template <u32 KERNEL>
-__device__ __forceinline__ float4 gathered(const Depthwise &convolution, const float *z, const Reach &down, const Reach &across,
-                                           u32 y, u32 x, u32 stride, u32 channel, u32 channels, u32 quad, u32 count) {
-    const int padding = (int)((KERNEL - 1) / 2 * convolution.dilation);
-    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-#pragma unroll
+// What a convolution of stride 2 hands back to row `row` of a square. A square begins at even pixels, so it is known of each tap which
+// columns it reaches.
+template <u32 KERNEL, u32 DILATION>
+__device__ __forceinline__ void hand_back(float (&out)[SIDE], const float *z, u32 line, u32 count, const float *w, u32 row) {
+    constexpr int PADDING = (KERNEL - 1) / 2 * DILATION, FIRST = (-PADDING) >> 1;
+    constexpr u32 READS = (SIDE - 1 + 2 * PADDING) / 2 + 2;
+#pragma unroll 1
     for (u32 ky = 0; ky < KERNEL; ++ky) {
-        const int row = (int)y + padding - (int)(ky * convolution.dilation);
-        if (stride == 2 && (row & 1)) continue;
-        const u32 from = (u32)((stride == 1 ? row : row >> 1) - down.first) * across.count;
+        const int y = (int)row + PADDING - (int)(ky * DILATION);
+        if (y & 1) continue;
+        const float *x = z + (size_t)(u32)((y >> 1) - FIRST) * line;
+        float reads[READS];
+#pragma unroll
+        for (u32 i = 0; i < READS; ++i) reads[i] = x[i * count];
 #pragma unroll
         for (u32 kx = 0; kx < KERNEL; ++kx) {
-            const int column = (int)x + padding - (int)(kx * convolution.dilation);
-            if (stride == 2 && (column & 1)) continue;
-            const u32 pixel = from + (u32)((stride == 1 ? column : column >> 1) - across.first);
-            const float4 w = load4(convolution.weights + (size_t)(ky * KERNEL + kx) * channels + channel);
-            sum = fma4(w, load4(z + (size_t)pixel * count + 4 * quad), sum);
+            const float tap = w[(ky * KERNEL + kx) * count];
+#pragma unroll
+            for (u32 i = 0; i < SIDE; ++i) {
+                const int column = (int)i + PADDING - (int)(kx * DILATION);
+                if (column % 2 == 0) out[i] = fmaf(tap, reads[(column >> 1) - FIRST], out[i]);
+            }
         }
     }
-    return sum;
 }
 
-// Shared memory: z[reach reach][chunk], the largest reach of all convolutions. Grid: squares of 8 x 8 source pixels of the batch, groups
-// of 32 channels, jobs.
-extern "C" __global__ void __launch_bounds__(THREADS) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
+// Shared memory: z[reach][pitch][chunk] of the largest reach, taps[25][chunk]; at least 4096 bytes. Grid: splits, groups of 32 channels,
+// jobs.
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
     const depthwise_gradient_job &job = jobs[blockIdx.z];
-    const u32 across_squares = (job.width + GATHER_SIDE - 1) / GATHER_SIDE;
-    const u32 down_squares = (job.height + GATHER_SIDE - 1) / GATHER_SIDE;
-    const u32 image = blockIdx.x / (across_squares * down_squares), rest = blockIdx.x % (across_squares * down_squares);
-    const u32 first = blockIdx.y * GATHER_CHUNK;
-    if (image >= step->images || first >= job.channels) return;
-    const u32 top = rest / across_squares * GATHER_SIDE, left = rest % across_squares * GATHER_SIDE;
-    const u32 count = job.channels - first < GATHER_CHUNK ? job.channels - first : GATHER_CHUNK, quads = count / 4;
-    const int out_height = (int)((job.height + job.stride - 1) / job.stride), out_width = (int)((job.width + job.stride - 1) / job.stride);
-    float *z = reinterpret_cast<float *>(SHARED_MEMORY);
-    // 64 pixels of at most 8 quads: two for each thread.
-    float4 sums[2];
-    sums[0] = sums[1] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (u32 c = 0; c < job.count; ++c) {
-        const Depthwise &convolution = job.convolutions[c];
-        const int padding = (int)((convolution.kernel - 1) / 2 * convolution.dilation);
-        const Reach down(top, padding, job.stride), across(left, padding, job.stride);
-        for (u32 i = threadIdx.x; i < down.count * across.count * quads; i += THREADS) {
-            const u32 quad = i % quads, pixel = i / quads;
-            const int y = down.first + (int)(pixel / across.count), x = across.first + (int)(pixel % across.count);
-            float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (y >= 0 && x >= 0 && y < out_height && x < out_width)
-                v = load4(address(convolution.z, image, (u32)(y * out_width + x)) + first + 4 * quad);
-            store4(z + (size_t)pixel * count + 4 * quad, v);
+    const u32 first = blockIdx.y * CHUNK, stride = job.stride;
+    if (first >= job.channels) return;
+    const u32 count = job.channels - first < CHUNK ? job.channels - first : CHUNK;
+    const u32 out_height = (job.height + stride - 1) / stride, out_width = (job.width + stride - 1) / stride;
+    float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;
+    const Line line(count);
+    const u32 channel = first + line.channel;
+    const float a = job.source.a ? job.source.a[channel] : 1.0f, b = job.source.a ? job.source.b[channel] : 0.0f;
+    double sums[2] = {0.0, 0.0};
+    const Share share = share_of(squares(step->images, job.height, job.width), blockIdx.x, gridDim.x);
+    for (u32 index = share.first; index < share.last; ++index) {
+        const Square square(index, job.height, job.width);
+        float out[SIDE] = {};
+        for (u32 c = 0; c < job.count; ++c) {
+            const Depthwise &convolution = job.convolutions[c];
+            const Reach reach(convolution, stride);
+            const Walk walk(reach.count, count);
+            const Around<false> around({convolution.z, nullptr, nullptr}, square.image, first + walk.channel,
+                                       (int)(square.top / stride) + reach.first, (int)(square.left / stride) + reach.first,
+                                       out_height, out_width);
+            Batch batch;
+            Walk ahead = walk;
+            batch.load(ahead, around);
+            // The tile before is still read.
+            __syncthreads();
+            load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, count);
+            finish_tile(tile, batch, walk, around);
+            __syncthreads();
+            if (!line.works()) continue;
+            const u32 row = pitch_of(reach.count) * count;
+            const float *z = tile + line.channel, *w = taps + line.channel, *own = z + line.row * row;
+            switch (convolution.kernel * 4 + convolution.dilation * 2 + stride) {
+            case 3 * 4 + 1 * 2 + 1: Convolve<3, 1, 1, true>::run(out, own, row, count, w); break;
+            case 3 * 4 + 2 * 2 + 1: Convolve<3, 2, 1, true>::run(out, own, row, count, w); break;
+            case 5 * 4 + 1 * 2 + 1: Convolve<5, 1, 1, true>::run(out, own, row, count, w); break;
+            case 5 * 4 + 2 * 2 + 1: Convolve<5, 2, 1, true>::run(out, own, row, count, w); break;
+            case 3 * 4 + 1 * 2 + 2: hand_back<3, 1>(out, z, row, count, w, line.row); break;
+            case 3 * 4 + 2 * 2 + 2: hand_back<3, 2>(out, z, row, count, w, line.row); break;
+            case 5 * 4 + 1 * 2 + 2: hand_back<5, 1>(out, z, row, count, w, line.row); break;
+            default: hand_back<5, 2>(out, z, row, count, w, line.row);
+            }
         }
-        __syncthreads();
+        if (!line.works()) continue;
+        float y[SIDE], extra[SIDE], before[SIDE];
 #pragma unroll
-        for (u32 n = 0; n < 2; ++n) {
-            const u32 i = threadIdx.x + n * THREADS;
-            if (i >= GATHER_SIDE * GATHER_SIDE * quads) break;
-            const u32 quad = i % quads, pixel = i / quads, y = top + pixel / GATHER_SIDE, x = left + pixel % GATHER_SIDE;
-            const u32 channel = first + 4 * quad;
-            sums[n] = add4(sums[n], convolution.kernel == 3 ? gathered<3>(convolution, z, down, across, y, x, job.stride, channel,
-                                                                          job.channels, quad, count)
-                                                            : gathered<5>(convolution, z, down, across, y, x, job.stride, channel,
-                                                                          job.channels, quad, count));
+        for (u32 i = 0; i < SIDE; ++i) {
+            y[i] = extra[i] = before[i] = 0.0f;
+            if (!square.holds(line.row, i)) continue;
+            const u32 place = square.place(line.row, i);
+            y[i] = address(job.source.y, square.image, place)[channel];
+            if (job.extra.at) extra[i] = address(job.extra, square.image, place)[channel];
+            if (job.add) before[i] = address(job.out, square.image, place)[channel];
         }
-        __syncthreads();
-    }
 #pragma unroll
-    for (u32 n = 0; n < 2; ++n) {
-        const u32 i = threadIdx.x + n * THREADS;
-        if (i >= GATHER_SIDE * GATHER_SIDE * quads) break;
-        const u32 pixel = i / quads, y = top + pixel / GATHER_SIDE, x = left + pixel % GATHER_SIDE;
-        if (y >= job.height || x >= job.width) continue;
-        const u32 place = y * job.width + x, channel = first + 4 * (i % quads);
-        float4 sum = sums[n];
-        if (job.extra.at) sum = add4(sum, load4(address(job.extra, image, place) + channel));
-        sum = where_positive4(value4(job.source, image, place, channel), sum);
-        float *out = address(job.out, image, place) + channel;
-        store4(out, job.add ? add4(load4(out), sum) : sum);
+        for (u32 i = 0; i < SIDE; ++i) {
+            if (!square.holds(line.row, i)) continue;
+            const float source = job.source.a ? fmaf(a, y[i], b) : y[i];
+            const float gradient = before[i] + (source > 0.0f ? out[i] + extra[i] : 0.0f);
+            address(job.out, square.image, square.place(line.row, i))[channel] = gradient;
+            sums[0] += (double)gradient;
+            sums[1] += (double)gradient * (double)y[i];
+        }
     }
+    if (!job.sums) return;
+    // What is folded lies where the tiles were.
+    __syncthreads();
+    fold(sums, Lanes(count));
+    if (threadIdx.x >= count) return;
+    double *to = job.sums + (size_t)blockIdx.x * 2 * job.channels + channel;
+    to[0] = sums[0];
+    to[job.channels] = sums[1];
 }

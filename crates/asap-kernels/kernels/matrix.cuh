@@ -8,9 +8,6 @@
 
 constexpr u32 WARPS = THREADS / 32;
 
-// Blocks of a multiprocessor that registers must suffice for. Without a number nvcc aims at more, and then spills.
-constexpr u32 RESIDENT = 2;
-
 enum Precision { F32, TF32, BF16 };
 
 // A factor in shared memory: value (i, j) at `at[i * i_step + j * j_step]`.
@@ -62,18 +59,32 @@ __device__ __forceinline__ void mma_bf16(float c[4], const u32 a[2], const u32 b
 #endif
 }
 
-// Where a thread's values lie in a block's product.
+// The warps that share out the tiles of a product: `rows` (1, 2, 4 or 8) rows of tiles, each of which `count / rows` warps go along.
+struct Warps {
+    u32 rows;
+    u32 warp;
+    u32 count;
+
+    __device__ __forceinline__ Warps(u32 rows, u32 warp, u32 count) : rows(rows), warp(warp), count(count) {}
+    // All of the block.
+    __device__ __forceinline__ explicit Warps(u32 rows) : rows(rows), warp(threadIdx.x / 32), count(WARPS) {}
+
+    __device__ __forceinline__ u32 first_row() const { return warp % rows * 16; }
+    __device__ __forceinline__ u32 first_column() const { return warp / rows * 8; }
+    __device__ __forceinline__ u32 column_step() const { return count / rows * 8; }
+};
+
+// Where a thread's values lie in a product.
 struct Lane {
     u32 row;         // first of its rows, the other is 8 below
     u32 column;      // first of its two columns in the first tile
     u32 column_step; // from tile to tile
 
-    // For a product of `tile_rows` (1, 2, 4 or 8) rows of tiles.
-    __device__ __forceinline__ explicit Lane(u32 tile_rows) {
-        const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-        row = warp % tile_rows * 16 + lane / 4;
-        column = warp / tile_rows * 8 + lane % 4 * 2;
-        column_step = WARPS / tile_rows * 8;
+    __device__ __forceinline__ explicit Lane(const Warps &warps) {
+        const u32 lane = threadIdx.x % 32;
+        row = warps.first_row() + lane / 4;
+        column = warps.first_column() + lane % 4 * 2;
+        column_step = warps.column_step();
     }
 };
 
@@ -90,11 +101,10 @@ template <int TILES> struct Accumulator {
 // `acc += a b`: `a` is [rows, depth], `b` [depth, columns]; `columns` and `depth` are multiples of 8. Rows of `a` up to the next
 // multiple of 16 are read, whatever they hold: they reach no other row.
 template <Precision P, int TILES>
-__device__ __forceinline__ void multiply(Accumulator<TILES> &acc, u32 tile_rows, const Factor &a, const Factor &b, u32 columns,
-                                         u32 depth) {
-    const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    const u32 row = warp % tile_rows * 16 + g;
-    const u32 first = warp / tile_rows * 8, step = WARPS / tile_rows * 8;
+__device__ __forceinline__ void multiply(Accumulator<TILES> &acc, const Warps &warps, const Factor &a, const Factor &b,
+                                         u32 columns, u32 depth) {
+    const u32 lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+    const u32 row = warps.first_row() + g, first = warps.first_column(), step = warps.column_step();
     if (first >= columns) return;
     const float *upper = a.at + (size_t)row * a.i_step, *lower = upper + (size_t)8 * a.i_step;
     for (u32 k = 0; k < depth; k += 8) {
@@ -173,7 +183,7 @@ template <int TILES> struct MomentSums {
     // tiles and up to 64 columns, and nobody uses it any more.
     __device__ __forceinline__ void write(double *room, double *out, u32 columns, u32 stride) {
         const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-        const Lane place(4);
+        const Lane place(Warps(4));
 #pragma unroll
         for (int j = 0; j < TILES; ++j) {
 #pragma unroll

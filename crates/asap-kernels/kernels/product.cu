@@ -83,7 +83,7 @@ template <Precision P> __device__ void product_forward(const product_forward_job
     float *b = a + ROWS * DEPTH_STEP;
     Row *rows = reinterpret_cast<Row *>(b + DEPTH * COLUMN_STEP);
     const u32 depth = c.taps * c.channels, out_pixels = c.out_height * c.out_width, pixels = step->images * out_pixels;
-    const Lane lane(4);
+    const Lane lane(Warps(4));
     Accumulator<4> acc;
     MomentSums<4> moments;
     moments.clear();
@@ -104,7 +104,7 @@ template <Precision P> __device__ void product_forward(const product_forward_job
             }
             __syncthreads();
             const u32 rest = (depth - first + 7) / 8 * 8;
-            multiply<P>(acc, 4, Factor{a, DEPTH_STEP, 1}, Factor{b, COLUMN_STEP, 1}, outputs, rest < DEPTH ? rest : DEPTH);
+            multiply<P>(acc, Warps(4), Factor{a, DEPTH_STEP, 1}, Factor{b, COLUMN_STEP, 1}, outputs, rest < DEPTH ? rest : DEPTH);
             __syncthreads();
         }
 #pragma unroll
@@ -159,12 +159,12 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
                     store4(w + r * DEPTH_STEP + k, load4(kernel_row(c, tap * c.channels + first_channel + r) + first + k));
                 }
                 __syncthreads();
-                multiply<P>(acc, 4, Factor{d, DEPTH_STEP, 1}, Factor{w, 1, DEPTH_STEP}, channels, count);
+                multiply<P>(acc, Warps(4), Factor{d, DEPTH_STEP, 1}, Factor{w, 1, DEPTH_STEP}, channels, count);
                 __syncthreads();
             }
         }
     }
-    const Lane lane(4);
+    const Lane lane(Warps(4));
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
         const u32 column = lane.column + j * lane.column_step;
@@ -213,11 +213,11 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
             store4(d + r * COLUMN_STEP + column, v);
         }
         __syncthreads();
-        multiply<P>(acc, 2, Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);
+        multiply<P>(acc, Warps(2), Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);
         __syncthreads();
     }
     float *out = job.partials + (size_t)blockIdx.x * depth * c.outputs;
-    const Lane lane(2);
+    const Lane lane(Warps(2));
 #pragma unroll
     for (int j = 0; j < 2; ++j) {
         const u32 column = lane.column + j * lane.column_step;

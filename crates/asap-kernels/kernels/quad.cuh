@@ -18,7 +18,3 @@ struct Quad {
 };
 
 __device__ __forceinline__ float4 zero4() { return make_float4(0.0f, 0.0f, 0.0f, 0.0f); }
-
-__device__ __forceinline__ float4 times4(float4 v, float scale) {
-    return make_float4(v.x * scale, v.y * scale, v.z * scale, v.w * scale);
-}

@@ -2,6 +2,9 @@
 #pragma once
 #include "abi.cuh"
 
+// Blocks of a multiprocessor that registers must suffice for. Without a number nvcc aims at more, and then spills.
+constexpr u32 RESIDENT = 2;
+
 __device__ __forceinline__ float *address(const Tensor &t, u32 image, u32 pixel) {
     return t.at + (size_t)image * t.image + (size_t)pixel * t.pixel;
 }
@@ -16,6 +19,10 @@ __device__ __forceinline__ float4 add4(float4 a, float4 b) {
 
 __device__ __forceinline__ float4 fma4(float4 a, float4 b, float4 c) {
     return make_float4(fmaf(a.x, b.x, c.x), fmaf(a.y, b.y, c.y), fmaf(a.z, b.z, c.z), fmaf(a.w, b.w, c.w));
+}
+
+__device__ __forceinline__ float4 times4(float4 v, float scale) {
+    return make_float4(v.x * scale, v.y * scale, v.z * scale, v.w * scale);
 }
 
 __device__ __forceinline__ float4 relu4(float4 v) {
@@ -57,6 +64,23 @@ __device__ __forceinline__ bool keeps(const Step *step, u32 image, u32 cell, u32
     return !(share < step->drop_path);
 }
 
+// What a term does to four channels.
+struct Summand {
+    float4 scale;
+    float4 shift;
+
+    __device__ __forceinline__ Summand(const Term &term, const Step *step, u32 channel) {
+        float factor = 1.0f;
+        if (term.factor) {
+            const bool may_be_lost = term.weight != NEVER_LOST && step->drop_path > 0.0f;
+            factor = *term.factor * (may_be_lost ? step->kept_scale : 1.0f);
+        }
+        scale = term.scale ? times4(load4(term.scale + channel), factor) : make_float4(factor, factor, factor, factor);
+        shift = term.shift ? times4(load4(term.shift + channel), factor) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    }
+    __device__ __forceinline__ float4 add(float4 y, float4 sum) const { return add4(shift, fma4(scale, y, sum)); }
+};
+
 // The sum of terms at one pixel, channels `channel..channel + 4`.
 __device__ __forceinline__ float4 sum_terms4(const Term *terms, u32 count, const Step *step, u32 image, u32 pixel,
                                              u32 channel) {
@@ -64,9 +88,7 @@ __device__ __forceinline__ float4 sum_terms4(const Term *terms, u32 count, const
     for (u32 t = 0; t < count; ++t) {
         const Term &term = terms[t];
         if (!keeps(step, image, term.cell, term.weight)) continue;
-        const float4 y = load4(address(term.y, image, pixel) + channel);
-        sum = term.scale ? fma4(load4(term.scale + channel), y, sum) : add4(y, sum);
-        if (term.shift) sum = add4(load4(term.shift + channel), sum);
+        sum = Summand(term, step, channel).add(load4(address(term.y, image, pixel) + channel), sum);
     }
     return sum;
 }

@@ -48,7 +48,7 @@ plain! {
     /// Partial sums.
     Sums { at: u64, splits: u32, stride: u32 }
     /// One summand of a mix.
-    Term { y: Tensor, scale: u64, shift: u64, cell: u32, weight: u32 }
+    Term { y: Tensor, scale: u64, shift: u64, factor: u64, cell: u32, weight: u32 }
     /// A batch normalisation.
     Norm {
         a: u64, b: u64, mean: u64, deviation: u64, back_y: u64, back_shift: u64, scale: u64, shift: u64,
@@ -76,8 +76,8 @@ plain! {
     Depthwise { weights: u64, z: Tensor, kernel: u32, dilation: u32 }
     /// Depthwise convolutions, back to their source.
     DepthwiseGradient {
-        source: View, convolutions: u64, extra: Tensor, out: Tensor, count: u32, add: u32, stride: u32, height: u32,
-        width: u32, channels: u32,
+        source: View, convolutions: u64, extra: Tensor, out: Tensor, sums: u64, count: u32, add: u32, stride: u32,
+        height: u32, width: u32, channels: u32,
     }
     /// A convolution as a product over gathered pixels.
     Convolution {
@@ -100,8 +100,6 @@ plain! {
     Moments { y: Tensor, sums: u64, pixels: u32, channels: u32 }
     /// A normalisation, there.
     NormForward { norm: Norm, moments: Sums }
-    /// What a term is multiplied by in a node.
-    TermScales { a: u64, b: u64, scale: u64, shift: u64, op_weight: u64, droppable: u32, channels: u32 }
     /// What a node hands back to a normalisation.
     Contribution { sum: Sums, kept: Sums, product: Sums, op_weight: u64, back: u64, op_weight_gradient: u64 }
     /// A normalisation, back.

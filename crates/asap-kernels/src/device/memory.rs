@@ -55,7 +55,7 @@ regions! {
     velocity: 4,
     /// Running statistics.
     statistics: 4,
-    /// Vectors per channel: of the plan, then the shifts of all terms.
+    /// Vectors per channel.
     vectors: 4,
     /// Partial sums.
     sums: 8,
@@ -100,7 +100,7 @@ impl Sizes {
             gradients: plan.slab_len,
             velocity: plan.slab_len,
             statistics: plan.statistics_len,
-            vectors: plan.vectors_len + plan.term_channels(),
+            vectors: plan.vectors_len,
             pixels: plan.batch * stem.image.iter().product::<usize>(),
             labels: plan.batch,
             features: plan.batch * features,
@@ -137,13 +137,5 @@ impl Plan {
         let auxiliary = self.auxiliary.as_ref();
         let auxiliary = auxiliary.map(|a| (a.second.out.channels, a.classifier.classes));
         std::iter::once(main).chain(auxiliary)
-    }
-
-    /// Channels of all terms of all nodes.
-    fn term_channels(&self) -> usize {
-        let nodes = self.nodes.iter();
-        nodes
-            .map(|node| node.terms.len() * node.size.channels)
-            .sum()
     }
 }

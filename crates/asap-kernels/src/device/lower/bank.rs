@@ -15,13 +15,8 @@ const MAX_CHANNELS: usize = 256;
 impl Lowering<'_> {
     pub(super) fn bank_first(&mut self, bank: &Bank) -> Result<(), Error> {
         let out = bank.size.strided(bank.stride);
-        self.pools(bank);
-        for pool in &bank.pools {
-            if let (Some(norm), true) = (pool.y.norm, self.goal.train()) {
-                let y = self.tensor(pool.y.place);
-                self.pool_moments(norm, y, out);
-            }
-        }
+        self.pools(&[bank]);
+        self.pool_moments(bank, out);
         let reduces: Vec<_> = bank.reduces.iter().map(|(reduce, _)| *reduce).collect();
         if !reduces.is_empty() {
             let forward = reduces.iter().map(|reduce| Forward {
@@ -136,48 +131,63 @@ impl Lowering<'_> {
         sums.at
     }
 
-    pub(super) fn pools(&mut self, bank: &Bank) {
-        let out = bank.size.strided(bank.stride);
-        let jobs: Vec<_> = bank
-            .pools
-            .iter()
-            .map(|pool| abi::PoolForward {
-                source: self.view(bank.source),
-                y: self.tensor(pool.y.place),
-                kind: kind_number(pool.kind),
-                stride: bank.stride as u32,
-                height: bank.size.height as u32,
-                width: bank.size.width as u32,
-                channels: bank.size.channels as u32,
-                reserved: 0,
-            })
-            .collect();
-        if jobs.is_empty() {
-            return;
+    /// The pools of banks, one launch for those of one size.
+    pub(super) fn pools(&mut self, banks: &[&Bank]) {
+        for banks in banks.chunk_by(|a, b| (a.size, a.stride) == (b.size, b.stride)) {
+            let (size, stride) = (banks[0].size, banks[0].stride);
+            let mut jobs = Vec::new();
+            for bank in banks {
+                for pool in &bank.pools {
+                    jobs.push(abi::PoolForward {
+                        source: self.view(bank.source),
+                        y: self.tensor(pool.y.place),
+                        kind: kind_number(pool.kind),
+                        stride: stride as u32,
+                        height: size.height as u32,
+                        width: size.width as u32,
+                        channels: size.channels as u32,
+                        reserved: 0,
+                    });
+                }
+            }
+            if jobs.is_empty() {
+                continue;
+            }
+            let values = self.plan.batch * size.strided(stride).len();
+            let read = banks.len() * self.plan.batch * size.len();
+            let work = Work {
+                bytes: 4.0 * (jobs.len() * values + read) as f64,
+                operations: 0.0,
+            };
+            let grid = [Self::blocks(values / 4), 1];
+            self.launch("pool_forward", grid, 0, &jobs, work);
         }
-        let values = self.plan.batch * out.len();
-        let work = Work {
-            bytes: 4.0 * (jobs.len() * values + self.plan.batch * bank.size.len()) as f64,
-            operations: 0.0,
-        };
-        let grid = [Self::blocks(values / 4), 1];
-        self.launch("pool_forward", grid, 0, &jobs, work);
     }
 
-    fn pool_moments(&mut self, norm: usize, y: abi::Tensor, size: Size) {
-        let items = self.plan.batch * size.pixels();
-        let splits = self.splits(items.div_ceil(64), 1);
-        let job = abi::Moments {
-            y,
+    /// Sums of what the pools of a bank put out, and of its squares.
+    fn pool_moments(&mut self, bank: &Bank, out: Size) {
+        let normed = bank
+            .pools
+            .iter()
+            .filter_map(|pool| Some((pool.y.norm?, pool.y.place)));
+        let normed: Vec<_> = normed.collect();
+        if normed.is_empty() || !self.goal.train() {
+            return;
+        }
+        let items = self.plan.batch * out.pixels();
+        let splits = self.splits(items.div_ceil(64), normed.len());
+        let jobs = normed.iter().map(|&(norm, y)| abi::Moments {
+            y: self.tensor(y),
             sums: self.moments(norm, splits),
-            pixels: size.pixels() as u32,
-            channels: size.channels as u32,
-        };
+            pixels: out.pixels() as u32,
+            channels: out.channels as u32,
+        });
+        let jobs: Vec<_> = jobs.collect();
         let work = Work {
-            bytes: 4.0 * (items * size.channels) as f64,
+            bytes: 4.0 * (jobs.len() * items * out.channels) as f64,
             operations: 0.0,
         };
-        self.launch("moments", [splits, 1], SUMS_FLOATS, &[job], work);
+        self.launch("moments", [splits, 1], SUMS_FLOATS, &jobs, work);
     }
 }
 
@@ -199,9 +209,19 @@ pub(super) fn span(chain: &Chain) -> usize {
     7 * chain.taps.stride + (chain.taps.kernel - 1) * chain.taps.dilation + 1
 }
 
+/// Taps of the depthwise convolution.
+pub(super) fn taps(chain: &Chain) -> usize {
+    chain.taps.kernel * chain.taps.kernel
+}
+
+/// Pixels that a square tile takes: its rows begin an odd number of pixels apart.
+pub(super) fn tile_pixels(side: usize) -> usize {
+    side * (side | 1)
+}
+
 /// f32 of shared memory of `chain_forward`.
 fn forward_floats(chain: &Chain, channels: usize) -> usize {
     let (chunk, outputs) = (channels.min(32), channels.min(64));
-    let tile = span(chain) * span(chain) * chunk;
-    (tile + 64 * (chunk + 4) + chunk * (outputs + 8)).max(1024)
+    let tile = tile_pixels(span(chain)) * chunk;
+    (tile + 64 * (chunk + 4) + chunk * (outputs + 8) + taps(chain) * chunk).max(1024)
 }

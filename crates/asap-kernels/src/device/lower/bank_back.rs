@@ -1,8 +1,8 @@
 //! Banks backward: the gradients of the depthwise outputs of all chains in one launch, gathered into that of the source in another.
 
-use super::Lowering;
-use super::bank::{kind_number, span, squares};
+use super::bank::{kind_number, span, squares, taps, tile_pixels};
 use super::product::Backward;
+use super::{BLOCKS, Lowering};
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::plan::{Bank, Chain, Size, View};
@@ -34,17 +34,26 @@ impl Lowering<'_> {
                 source,
                 upstream: vec![g, norm],
             });
-            places.push((source, second.y, first.y, convolution.inner_sums));
+            places.push((source, second.y, convolution.inner_sums));
         }
         let gathered = self.chains_back(out, &chains);
         // Nobody reads the second chains' outputs any more: the gradients of what they read take their place.
         let mut jobs = Vec::new();
-        for (gathered, (source, out_place, ..)) in gathered.iter().zip(&places) {
+        let splits = self.splits(self.plan.batch * squares(out), gathered.len() * groups(out));
+        for (gathered, (source, out_place, sums)) in gathered.iter().zip(&places) {
+            let found = self.new_sums(splits, 2 * out.channels);
+            let product = abi::Sums {
+                at: found.at + 8 * out.channels as u64,
+                ..found
+            };
+            self.sums.insert(*sums, found);
+            self.sums.insert(sums + out.channels, product);
             jobs.push(abi::DepthwiseGradient {
                 source: self.view(*source),
                 convolutions: self.tables.push(&[*gathered]),
                 extra: abi::Tensor::default(),
                 out: self.tensor(*out_place),
+                sums: found.at,
                 count: 1,
                 add: 0,
                 stride: 1,
@@ -53,10 +62,7 @@ impl Lowering<'_> {
                 channels: out.channels as u32,
             });
         }
-        self.depthwise_gradient(out, 1, &gathered, &jobs);
-        for (_, g, y, sums) in places {
-            self.pair_sums(out, g, y, sums);
-        }
+        self.depthwise_gradient(out, 1, splits, &gathered, &jobs);
     }
 
     pub(super) fn bank_first_back(&mut self, bank: &Bank) {
@@ -94,6 +100,7 @@ impl Lowering<'_> {
                 convolutions: self.tables.push(&gathered),
                 extra,
                 out,
+                sums: 0,
                 count: gathered.len() as u32,
                 add: u32::from(add),
                 stride: bank.stride as u32,
@@ -101,7 +108,9 @@ impl Lowering<'_> {
                 width: size.width as u32,
                 channels: size.channels as u32,
             };
-            self.depthwise_gradient(size, bank.stride, &gathered, &[job]);
+            // Nothing is summed: as many blocks as there may be.
+            let splits = (BLOCKS / groups(size)).min(self.plan.batch * squares(size));
+            self.depthwise_gradient(size, bank.stride, splits, &gathered, &[job]);
             add = true;
         }
         self.pools_back(bank, out, add);
@@ -117,7 +126,7 @@ impl Lowering<'_> {
         };
         let channels = size.channels;
         let out = size.strided(first.chain.taps.stride);
-        let groups = channels.div_ceil(32);
+        let groups = groups(size);
         let splits = self.splits(self.plan.batch * squares(out), chains.len() * groups);
         let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
         let mut floats = 0;
@@ -194,6 +203,7 @@ impl Lowering<'_> {
         &mut self,
         size: Size,
         stride: usize,
+        splits: usize,
         gathered: &[abi::Depthwise],
         jobs: &[abi::DepthwiseGradient],
     ) {
@@ -216,8 +226,8 @@ impl Lowering<'_> {
             bytes: 4.0 * (gathered.len() * outputs + 2 * jobs.len() * inputs) as f64,
             operations: 2.0 * f64::from(taps) * outputs as f64,
         };
-        let grid = [self.plan.batch * squares(size), channels.div_ceil(32)];
-        let floats = reach * reach * channels.min(32);
+        let grid = [splits, groups(size)];
+        let floats = ((tile_pixels(reach) + 25) * channels.min(32)).max(1024);
         self.launch("depthwise_gradient", grid, floats, jobs, work);
     }
 
@@ -312,9 +322,14 @@ impl Lowering<'_> {
     }
 }
 
+/// Groups of 32 channels.
+fn groups(size: Size) -> usize {
+    size.channels.div_ceil(32)
+}
+
 /// f32 of shared memory of `chain_backward`.
 fn backward_floats(chain: &Chain, channels: usize) -> usize {
     let chunk = channels.min(32);
-    let tile = span(chain) * span(chain) * chunk;
-    (64 + chunk) * (channels + 4) + (64 * (chunk + 4) + 16 + tile).max(1024)
+    let tile = (tile_pixels(span(chain)) + taps(chain)) * chunk;
+    (64 + chunk) * (channels + 4) + (64 * (chunk + 4) + 16 + tile).max(1280)
 }

@@ -27,7 +27,7 @@ use crate::plan::{BufferAt, Plan};
 /// Blocks that keep a large device busy.
 const BLOCKS: usize = 512;
 /// Most parts of a sum.
-const MAX_SPLITS: usize = 64;
+const MAX_SPLITS: usize = 256;
 
 /// A plan on its way to launches.
 struct Lowering<'a> {
@@ -46,8 +46,8 @@ struct Lowering<'a> {
     most_scratch: usize,
     /// By place in the slab.
     kinds: HashMap<usize, &'a ParameterKind>,
-    /// First shift of the terms of every node, among the vectors.
-    shifts: Vec<usize>,
+    /// Normalisations on their way back that nothing was launched after: they go together.
+    norms_back: Vec<abi::NormBackward>,
 }
 
 /// The launches of a pass. `tables` and `sizes` grow by what they need.
@@ -64,13 +64,6 @@ pub(super) fn lower(
         Goal::Logits => &plan.inference,
     };
     let parameters = plan.parameters.iter();
-    let mut at = plan.vectors_len;
-    let nodes = plan.nodes.iter();
-    let shifts = nodes.map(|node| {
-        let first = at;
-        at += node.terms.len() * node.size.channels;
-        first
-    });
     let mut lowering = Lowering {
         plan,
         goal,
@@ -84,7 +77,7 @@ pub(super) fn lower(
         scratch: 0,
         most_scratch: 0,
         kinds: parameters.map(|p| (p.offset, &p.kind)).collect(),
-        shifts: shifts.collect(),
+        norms_back: Vec::new(),
     };
     lowering.pass()?;
     sizes.sums = sizes.sums.max(lowering.sums_len);
@@ -93,8 +86,20 @@ pub(super) fn lower(
 }
 
 impl Lowering<'_> {
-    /// Appends a launch over `jobs`, the z dimension of its grid if it is 0.
+    /// Appends a launch over `jobs`, after what waits to go together.
     fn launch<T: Plain>(
+        &mut self,
+        kernel: &'static str,
+        grid: [usize; 2],
+        shared_floats: usize,
+        jobs: &[T],
+        work: Work,
+    ) {
+        self.launch_norms_back();
+        self.append(kernel, grid, shared_floats, jobs, work);
+    }
+
+    fn append<T: Plain>(
         &mut self,
         kernel: &'static str,
         [x, y]: [usize; 2],

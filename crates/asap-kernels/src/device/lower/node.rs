@@ -2,34 +2,20 @@
 
 use super::Lowering;
 use crate::device::abi;
-use crate::device::launch::Work;
 use crate::plan::{Node, NodeTerm};
 
 impl Lowering<'_> {
     pub(super) fn node(&mut self, index: usize) {
         let node = &self.plan.nodes[index];
         let channels = node.size.channels;
-        let first_shift = self.shifts[index];
-        let (mut scales, mut terms) = (Vec::new(), Vec::new());
-        for (i, term) in node.terms.iter().enumerate() {
+        let terms = node.terms.iter().map(|term| {
             let view = self.view(term.y);
-            let scale = self.vector(term.scale_vector);
-            let shift = self.vector(first_shift + i * channels);
-            scales.push(abi::TermScales {
-                a: view.a,
-                b: view.b,
-                scale,
-                shift,
-                op_weight: self.op_weight(term.weight),
-                droppable: u32::from(term.drop_path.is_some()),
-                channels: channels as u32,
-            });
-            let shift = if view.a == 0 && view.b == 0 { 0 } else { shift };
-            terms.push(self.term_of(term, view.y, scale, shift));
-        }
-        if !scales.is_empty() {
-            self.launch("term_scales", [1, 1], 0, &scales, Work::default());
-        }
+            abi::Term {
+                factor: self.op_weight(term.weight),
+                ..self.term_of(term, view.y, view.a, view.b)
+            }
+        });
+        let terms: Vec<_> = terms.collect();
         let job = abi::Mix {
             terms: self.tables.push(&terms),
             out: self.tensor(node.value),
@@ -88,7 +74,6 @@ impl Lowering<'_> {
     }
 
     pub(super) fn node_coefficients(&mut self, node: &Node) {
-        let mut jobs = Vec::new();
         for term in &node.terms {
             let channels = node.size.channels as u32;
             let mut contribution = self.contribution(node, term);
@@ -110,9 +95,10 @@ impl Lowering<'_> {
                     back,
                     ..Default::default()
                 };
-                jobs.push(abi::NormBackward {
+                let contributions = self.tables.push(&[plain]);
+                self.norms_back.push(abi::NormBackward {
                     norm: abi::Norm::default(),
-                    contributions: self.tables.push(&[plain]),
+                    contributions,
                     count: 1,
                     channels,
                 });
@@ -121,14 +107,14 @@ impl Lowering<'_> {
                 norm = self.whole_norm(index);
             }
             if through || contribution.op_weight_gradient != 0 {
-                jobs.push(abi::NormBackward {
+                let contributions = self.tables.push(&[contribution]);
+                self.norms_back.push(abi::NormBackward {
                     norm,
-                    contributions: self.tables.push(&[contribution]),
+                    contributions,
                     count: 1,
                     channels,
                 });
             }
         }
-        self.norms_backward(&jobs);
     }
 }

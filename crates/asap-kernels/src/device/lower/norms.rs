@@ -74,13 +74,16 @@ impl Lowering<'_> {
         self.coefficients(&all);
     }
 
-    pub(super) fn norms_backward(&mut self, jobs: &[abi::NormBackward]) {
+    /// Launches the backward coefficients that wait. Tasks that follow one another give coefficients of different normalisations from
+    /// sums that are there, so their order does not matter.
+    pub(super) fn launch_norms_back(&mut self) {
+        let jobs = std::mem::take(&mut self.norms_back);
         if !jobs.is_empty() {
-            self.launch(
+            self.append(
                 "norm_backward",
                 [1, 1],
                 COEFFICIENT_FLOATS,
-                jobs,
+                &jobs,
                 Work::default(),
             );
         }
@@ -88,7 +91,6 @@ impl Lowering<'_> {
 
     /// Backward coefficients of normalisations with one consumer, from sums `[g, g y]`.
     pub(super) fn source_coefficients(&mut self, norms: &[(usize, usize)]) {
-        let mut jobs = Vec::new();
         for &(index, sums) in norms {
             let norm = self.whole_norm(index);
             let channels = norm.channels;
@@ -98,14 +100,14 @@ impl Lowering<'_> {
                 product: read(sums + channels as usize),
                 ..Default::default()
             };
-            jobs.push(abi::NormBackward {
+            let contributions = self.tables.push(&[contribution]);
+            self.norms_back.push(abi::NormBackward {
                 norm,
-                contributions: self.tables.push(&[contribution]),
+                contributions,
                 count: 1,
                 channels,
             });
         }
-        self.norms_backward(&jobs);
     }
 
     pub(super) fn inner_coefficients(&mut self, bank: &Bank) {
@@ -116,7 +118,6 @@ impl Lowering<'_> {
 
     /// Backward coefficients of the pools of a bank, over all nodes they end in.
     pub(super) fn pool_coefficients(&mut self, bank: &Bank) {
-        let mut jobs = Vec::new();
         for pool in &bank.pools {
             let Some(index) = pool.y.norm else { continue };
             let contributions: Vec<_> = pool
@@ -128,13 +129,12 @@ impl Lowering<'_> {
                 })
                 .collect();
             let norm = self.whole_norm(index);
-            jobs.push(abi::NormBackward {
+            self.norms_back.push(abi::NormBackward {
                 contributions: self.tables.push(&contributions),
                 count: contributions.len() as u32,
                 channels: norm.channels,
                 norm,
             });
         }
-        self.norms_backward(&jobs);
     }
 }

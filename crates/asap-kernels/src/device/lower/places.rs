@@ -60,6 +60,7 @@ impl Lowering<'_> {
             y,
             scale,
             shift,
+            factor: 0,
             cell: 0,
             weight: NEVER_LOST,
         }

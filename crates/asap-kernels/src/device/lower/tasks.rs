@@ -21,10 +21,20 @@ impl Lowering<'_> {
         }
         if let Goal::Train(_) = self.goal {
             self.outcome();
-            for task in &plan.backward {
-                self.task(task)?;
+            // The pools of a cell, made again one after the other, are one launch.
+            let both = |a: &Task, b: &Task| matches!((a, b), (Task::Pools(_), Task::Pools(_)));
+            for tasks in plan.backward.chunk_by(both) {
+                let banks = tasks.iter().filter_map(|task| match task {
+                    Task::Pools(bank) => Some(&plan.banks[*bank]),
+                    _ => None,
+                });
+                self.pools(&banks.collect::<Vec<_>>());
+                for task in tasks {
+                    self.task(task)?;
+                }
             }
         }
+        self.launch_norms_back();
         Ok(())
     }
 
@@ -34,6 +44,8 @@ impl Lowering<'_> {
         match task {
             // What is launched runs in order.
             Task::Barrier => {}
+            // Launched by `pass`, those that follow one another together.
+            Task::Pools(_) => {}
             Task::Coefficients(norms) => {
                 if self.goal.train() {
                     self.coefficients(norms);
@@ -43,7 +55,6 @@ impl Lowering<'_> {
             Task::Input(i) => self.input(&plan.inputs[*i]),
             Task::BankFirst(b) => self.bank_first(&plan.banks[*b])?,
             Task::BankSecond(b) => self.bank_second(&plan.banks[*b])?,
-            Task::Pools(b) => self.pools(&plan.banks[*b]),
             Task::Node(n) => self.node(*n),
             Task::Head => self.head(plan.head()),
             Task::Auxiliary(task) => {

@@ -186,6 +186,7 @@ fn gradients_of_pools_skips_and_what_was_there_add_up() {
             y: case.bench.tensor(&skip, pixels, CHANNELS),
             scale: case.bench.put(&scale),
             shift: 0,
+            factor: 0,
             cell: 0,
             weight: NEVER_LOST,
         };

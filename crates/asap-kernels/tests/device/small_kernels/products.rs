@@ -185,6 +185,7 @@ fn products_of_every_precision_are_those_of_rounded_factors() {
             y: gradient,
             scale: 0,
             shift: 0,
+            factor: 0,
             cell: 0,
             weight: NEVER_LOST,
         };

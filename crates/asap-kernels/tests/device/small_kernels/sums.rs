@@ -88,6 +88,7 @@ fn products_are_over_the_images_that_keep_a_term() {
             y: bench.tensor(&ys[t], pixels, channels),
             scale: 0,
             shift: 0,
+            factor: 0,
             cell: 7,
             weight: weights[t] as u32,
         });

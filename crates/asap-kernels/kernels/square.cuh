@@ -1,0 +1,200 @@
+// Squares of 8 x 8 pixels, what lies around them as a tile in shared memory, and depthwise convolutions over tiles.
+//
+// A thread loads four channels of every so many pixels of a tile; it convolves one channel of one row of a square: eight outputs, so
+// that an input is read once for all of them. What lies beyond the image counts as 0 everywhere. Channels go through up to 32 at a time.
+#pragma once
+#include "tensor.cuh"
+
+constexpr u32 SIDE = 8;
+constexpr u32 SQUARE = SIDE * SIDE;
+constexpr u32 CHUNK = 32;
+
+// Where a square of pixels lies.
+struct Square {
+    u32 image;
+    u32 top;
+    u32 left;
+    u32 height; // of all pixels
+    u32 width;
+
+    __device__ __forceinline__ Square(u32 index, u32 height, u32 width) : height(height), width(width) {
+        const u32 across = (width + SIDE - 1) / SIDE, down = (height + SIDE - 1) / SIDE;
+        image = index / (across * down);
+        const u32 rest = index - image * across * down, row = rest / across;
+        top = row * SIDE;
+        left = (rest - row * across) * SIDE;
+    }
+    __device__ __forceinline__ bool holds(u32 row, u32 column) const { return top + row < height && left + column < width; }
+    __device__ __forceinline__ bool holds(u32 pixel) const { return holds(pixel / SIDE, pixel % SIDE); }
+    __device__ __forceinline__ u32 place(u32 row, u32 column) const { return (top + row) * width + left + column; }
+    __device__ __forceinline__ u32 place(u32 pixel) const { return place(pixel / SIDE, pixel % SIDE); }
+};
+
+__device__ __forceinline__ u32 squares(u32 images, u32 height, u32 width) {
+    return images * ((height + SIDE - 1) / SIDE) * ((width + SIDE - 1) / SIDE);
+}
+
+// Pixels from a row of a tile to the next: an odd number, so that rows of few channels begin in different banks.
+__device__ __forceinline__ u32 pitch_of(u32 side) { return side | 1; }
+
+// A thread's part of a tile of `side` x `side` pixels of `count` channels.
+struct Walk {
+    u32 side;
+    u32 count;
+    u32 channel; // first of four
+    u32 row;
+    u32 column;
+    u32 down; // to the next pixel
+    u32 across;
+
+    __device__ __forceinline__ Walk(u32 side, u32 count) : side(side), count(count) {
+        const u32 quads = count / 4, step = THREADS / quads, first = threadIdx.x / quads;
+        channel = (threadIdx.x - first * quads) * 4;
+        // Threads left over have no pixel.
+        row = first < step ? first / side : side;
+        column = first % side;
+        down = step / side;
+        across = step - down * side;
+    }
+    __device__ __forceinline__ bool ended() const { return row >= side; }
+    __device__ __forceinline__ void advance() {
+        row += down;
+        column += across;
+        if (column >= side) {
+            column -= side;
+            ++row;
+        }
+    }
+    __device__ __forceinline__ u32 place() const { return (row * pitch_of(side) + column) * count + channel; }
+};
+
+// Four channels of a view around the pixel (`top`, `left`), which is the tile's first.
+template <bool RELU> struct Around {
+    const float *at; // of pixel 0 of the image
+    const float *a;
+    const float *b;
+    u32 pixel;
+    int top;
+    int left;
+    u32 height;
+    u32 width;
+
+    __device__ __forceinline__ Around(const View &source, u32 image, u32 channel, int top, int left, u32 height, u32 width)
+        : at(address(source.y, image, 0) + channel), a(source.a ? source.a + channel : nullptr), b(source.b + channel),
+          pixel(source.y.pixel), top(top), left(left), height(height), width(width) {}
+
+    __device__ __forceinline__ bool holds(const Walk &walk) const {
+        return !walk.ended() && (u32)(top + (int)walk.row) < height && (u32)(left + (int)walk.column) < width;
+    }
+    // As it lies there.
+    __device__ __forceinline__ float4 load(const Walk &walk) const {
+        const u32 place = (u32)(top + (int)walk.row) * width + (u32)(left + (int)walk.column);
+        return load4(at + (size_t)place * pixel);
+    }
+};
+
+// What a thread has of a tile on its way from the device's memory to the shared one.
+struct Batch {
+    static constexpr u32 PIXELS = 4;
+    float4 v[PIXELS];
+
+    // Asks for the next pixels of a walk.
+    template <bool RELU> __device__ __forceinline__ void load(Walk &walk, const Around<RELU> &around) {
+#pragma unroll
+        for (u32 i = 0; i < PIXELS; ++i) {
+            v[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+            if (around.holds(walk)) v[i] = around.load(walk);
+            walk.advance();
+        }
+    }
+    // Puts the same pixels where they belong, normalised.
+    template <bool RELU> __device__ __forceinline__ void store(float *tile, Walk &walk, const Around<RELU> &around) const {
+        float4 a = make_float4(1.0f, 1.0f, 1.0f, 1.0f), b = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        if (around.a) {
+            a = load4(around.a);
+            b = load4(around.b);
+        }
+#pragma unroll
+        for (u32 i = 0; i < PIXELS; ++i) {
+            float4 value = around.a ? fma4(a, v[i], b) : v[i];
+            if (RELU) value = relu4(value);
+            if (!around.holds(walk)) value = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+            if (!walk.ended()) store4(tile + walk.place(), value);
+            walk.advance();
+        }
+    }
+};
+
+// A whole tile, of which `batch` holds the first pixels of the walk already.
+template <bool RELU>
+__device__ __forceinline__ void finish_tile(float *tile, Batch &batch, Walk walk, const Around<RELU> &around) {
+    batch.store(tile, walk, around);
+    while (!walk.ended()) {
+        Walk ahead = walk;
+        batch.load(ahead, around);
+        batch.store(tile, walk, around);
+    }
+}
+
+// `to[taps][count]`: the kernel of the channels `first..first + count`.
+__device__ __forceinline__ void load_taps(float *to, const float *kernel, u32 taps, u32 channels, u32 first, u32 count) {
+    const u32 step = THREADS / count, own = threadIdx.x / count, channel = threadIdx.x % count;
+    // Threads left over have none.
+    for (u32 tap = own < step ? own : taps; tap < taps; tap += step)
+        to[tap * count + channel] = kernel[(size_t)tap * channels + first + channel];
+}
+
+// The row and channel of a square that a thread convolves; beyond the square there is nothing to do.
+struct Line {
+    u32 row;
+    u32 channel;
+
+    __device__ __forceinline__ explicit Line(u32 count) : row(threadIdx.x / count), channel(threadIdx.x % count) {}
+    __device__ __forceinline__ bool works() const { return row < SIDE; }
+};
+
+// Inputs that a row of outputs reads, in steps of those that any of them reads.
+template <u32 KERNEL, u32 DILATION, u32 STRIDE> struct Reads {
+    static constexpr u32 STEP = DILATION == 2 && STRIDE == 2 ? 2 : 1;
+    static constexpr u32 COUNT = ((SIDE - 1) * STRIDE + (KERNEL - 1) * DILATION) / STEP + 1;
+    float v[COUNT];
+
+    __device__ __forceinline__ Reads(const float *x, u32 count) {
+#pragma unroll
+        for (u32 i = 0; i < COUNT; ++i) v[i] = x[i * STEP * count];
+    }
+    __device__ __forceinline__ float of(u32 output, u32 tap) const { return v[(output * STRIDE + tap * DILATION) / STEP]; }
+};
+
+// `out += x * w`, or, `TURNED` by 180 degrees, what a convolution of stride 1 hands back. `x` is the first input, rows `row` and pixels
+// `count` floats apart, and so are the taps of `w`.
+template <u32 KERNEL, u32 DILATION, u32 STRIDE, bool TURNED> struct Convolve {
+    static __device__ __forceinline__ void run(float (&out)[SIDE], const float *x, u32 row, u32 count, const float *w) {
+#pragma unroll 1
+        for (u32 ky = 0; ky < KERNEL; ++ky) {
+            const Reads<KERNEL, DILATION, STRIDE> reads(x + (size_t)ky * DILATION * row, count);
+            const float *taps = w + (TURNED ? KERNEL * (KERNEL - 1 - ky) : KERNEL * ky) * count;
+#pragma unroll
+            for (u32 kx = 0; kx < KERNEL; ++kx) {
+                const float tap = taps[(TURNED ? KERNEL - 1 - kx : kx) * count];
+#pragma unroll
+                for (u32 i = 0; i < SIDE; ++i) out[i] = fmaf(tap, reads.of(i, kx), out[i]);
+            }
+        }
+    }
+};
+
+// `sums[kx] += g x`: the gradient of one row of a kernel from one row of outputs.
+template <u32 KERNEL, u32 DILATION, u32 STRIDE> struct Correlate {
+    static __device__ __forceinline__ void run(float (&sums)[5], const float *x, u32 count, const float *g, u32 g_step) {
+        const Reads<KERNEL, DILATION, STRIDE> reads(x, count);
+        float gradient[SIDE];
+#pragma unroll
+        for (u32 i = 0; i < SIDE; ++i) gradient[i] = g[i * g_step];
+#pragma unroll
+        for (u32 kx = 0; kx < KERNEL; ++kx) {
+#pragma unroll
+            for (u32 i = 0; i < SIDE; ++i) sums[kx] = fmaf(gradient[i], reads.of(i, kx), sums[kx]);
+        }
+    }
+};
