@@ -35,19 +35,6 @@ template <class Job> __device__ __forceinline__ ChainShape shape_of(const Job &j
     return {job.kernel, job.dilation, job.stride, job.height, job.width, job.channels};
 }
 
-// Calls the variant of `RUN` that a shape asks for.
-#define FOR_SHAPE(SHAPE, RUN)                                                                                                  \
-    switch ((SHAPE).kernel * 4 + (SHAPE).dilation * 2 + (SHAPE).stride) {                                                      \
-    case 3 * 4 + 1 * 2 + 1: RUN(3, 1, 1); break;                                                                               \
-    case 3 * 4 + 1 * 2 + 2: RUN(3, 1, 2); break;                                                                               \
-    case 3 * 4 + 2 * 2 + 1: RUN(3, 2, 1); break;                                                                               \
-    case 3 * 4 + 2 * 2 + 2: RUN(3, 2, 2); break;                                                                               \
-    case 5 * 4 + 1 * 2 + 1: RUN(5, 1, 1); break;                                                                               \
-    case 5 * 4 + 1 * 2 + 2: RUN(5, 1, 2); break;                                                                               \
-    case 5 * 4 + 2 * 2 + 1: RUN(5, 2, 1); break;                                                                               \
-    default: RUN(5, 2, 2);                                                                                                     \
-    }
-
 // The depthwise convolution of a tile: `out[64][out_step]`, `count` channels; 0 where there is no pixel.
 __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float *tile, const float *taps, const ChainShape &shape,
                                           const Square &square, u32 count) {
@@ -56,9 +43,8 @@ __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float 
     const u32 row = pitch_of(shape.span()) * count;
     const float *x = tile + line.row * shape.stride * row + line.channel, *w = taps + line.channel;
     float sums[SIDE] = {};
-#define RUN(KERNEL, DILATION, STRIDE) Convolve<KERNEL, DILATION, STRIDE, false>::run(sums, x, row, count, w)
-    FOR_SHAPE(shape, RUN)
-#undef RUN
+    with_known(shape.kernel, shape.dilation, shape.stride, count,
+               [&](auto known) { convolve<false>(known, sums, x, row, w); });
     float *to = out + line.row * SIDE * out_step + line.channel;
 #pragma unroll
     for (u32 i = 0; i < SIDE; ++i) to[i * out_step] = square.holds(line.row, i) ? sums[i] : 0.0f;
@@ -179,7 +165,7 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_
 // Parts that the pixels of a square are divided into for the gradient of the pointwise kernel: so many that every warp has a tile.
 __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8 : channels <= 16 ? 4 : 1; }
 
-// Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], depthwise or z[64][chunk + 4] and 16 floats,
+// Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], depthwise or z[64][count + 4] and 16 floats,
 // tile[span][pitch][chunk], taps[kernel kernel][chunk]; at least 5120 bytes behind `pointwise`. Grid: splits, groups of 32 inputs, jobs.
 // At most 256 channels.
 template <Precision P> __device__ void chain_backward(const chain_backward_job &job, const Step *step) {
@@ -187,7 +173,7 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
     const u32 channels = job.channels, chunk = least(CHUNK, channels), first = blockIdx.y * chunk;
     if (first >= channels) return;
     const u32 count = least(chunk, channels - first), all_quads = channels / 4;
-    const u32 d_step = channels + 4, a_step = chunk + 4, span = shape.span();
+    const u32 d_step = channels + 4, a_step = count + 4, span = shape.span();
     float *d = reinterpret_cast<float *>(SHARED_MEMORY);
     float *w = d + SQUARE * d_step;
     float *a = w + chunk * d_step;
@@ -259,9 +245,8 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
             const float *x = tile + ky * shape.dilation * tile_row + channel;
             for (u32 row = group; row < SIDE; row += groups) {
                 const float *inputs = x + row * shape.stride * tile_row, *g = a + row * SIDE * a_step + channel;
-#define RUN(KERNEL, DILATION, STRIDE) Correlate<KERNEL, DILATION, STRIDE>::run(tap_sums, inputs, count, g, a_step)
-                FOR_SHAPE(shape, RUN)
-#undef RUN
+                with_known(shape.kernel, shape.dilation, shape.stride, count,
+                           [&](auto known) { correlate(known, tap_sums, inputs, g); });
             }
         }
         __syncthreads();
@@ -320,4 +305,3 @@ CHAIN(f32, F32)
 CHAIN(tf32, TF32)
 CHAIN(bf16, BF16)
 #undef CHAIN
-#undef FOR_SHAPE

@@ -17,12 +17,20 @@ struct Reach {
         count = stride == 1 ? SIDE + 2 * padding : (SIDE - 1 + 2 * padding) / 2 + 2;
         first = stride == 1 ? -padding : (-padding) >> 1;
     }
+    // What a square of the source depends on: four channels from `channel` on.
+    __device__ __forceinline__ Around<false> around(const Depthwise &convolution, const Square &square, u32 channel, u32 stride) const {
+        const u32 height = (square.height + stride - 1) / stride, width = (square.width + stride - 1) / stride;
+        return {{convolution.z, nullptr, nullptr}, square.image, channel, (int)(square.top / stride) + first,
+                (int)(square.left / stride) + first, height, width};
+    }
 };
 
 // What a convolution of stride 2 hands back to row `row` of a square. A square begins at even pixels, so it is known of each tap which
 // columns it reaches.
-template <u32 KERNEL, u32 DILATION>
-__device__ __forceinline__ void hand_back(float (&out)[SIDE], const float *z, u32 line, u32 count, const float *w, u32 row) {
+template <class Known>
+__device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE], const float *z, u32 line, const float *w, u32 row) {
+    constexpr u32 KERNEL = Known::KERNEL, DILATION = Known::DILATION;
+    const u32 count = known.count();
     constexpr int PADDING = (KERNEL - 1) / 2 * DILATION, FIRST = (-PADDING) >> 1;
     constexpr u32 READS = (SIDE - 1 + 2 * PADDING) / 2 + 2;
 #pragma unroll 1
@@ -47,70 +55,79 @@ __device__ __forceinline__ void hand_back(float (&out)[SIDE], const float *z, u3
 
 // Shared memory: z[reach][pitch][chunk] of the largest reach, taps[25][chunk]; at least 4096 bytes. Grid: splits, groups of 32 channels,
 // jobs.
-extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
+extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
     const depthwise_gradient_job &job = jobs[blockIdx.z];
     const u32 first = blockIdx.y * CHUNK, stride = job.stride;
     if (first >= job.channels) return;
     const u32 count = job.channels - first < CHUNK ? job.channels - first : CHUNK;
-    const u32 out_height = (job.height + stride - 1) / stride, out_width = (job.width + stride - 1) / stride;
     float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;
     const Line line(count);
     const u32 channel = first + line.channel;
     const float a = job.source.a ? job.source.a[channel] : 1.0f, b = job.source.a ? job.source.b[channel] : 0.0f;
     double sums[2] = {0.0, 0.0};
     const Share share = share_of(squares(step->images, job.height, job.width), blockIdx.x, gridDim.x);
+    // The next tile is on its way while one is computed with.
+    Square square(share.first, job.height, job.width);
+    Batch batch;
+    const auto ask = [&](const Square &of, const Depthwise &convolution) {
+        const Reach reach(convolution, stride);
+        Walk walk(reach.count, count);
+        batch.load(walk, reach.around(convolution, of, first + walk.channel, stride));
+    };
+    if (share.first < share.last && job.count > 0) ask(square, job.convolutions[0]);
     for (u32 index = share.first; index < share.last; ++index) {
-        const Square square(index, job.height, job.width);
-        float out[SIDE] = {};
+        const Square next(index + 1, job.height, job.width);
+        float out[SIDE] = {}, y[SIDE] = {};
+        if (line.works()) {
+#pragma unroll
+            for (u32 i = 0; i < SIDE; ++i)
+                if (square.holds(line.row, i)) y[i] = address(job.source.y, square.image, square.place(line.row, i))[channel];
+        }
         for (u32 c = 0; c < job.count; ++c) {
             const Depthwise &convolution = job.convolutions[c];
             const Reach reach(convolution, stride);
             const Walk walk(reach.count, count);
-            const Around<false> around({convolution.z, nullptr, nullptr}, square.image, first + walk.channel,
-                                       (int)(square.top / stride) + reach.first, (int)(square.left / stride) + reach.first,
-                                       out_height, out_width);
-            Batch batch;
-            Walk ahead = walk;
-            batch.load(ahead, around);
             // The tile before is still read.
             __syncthreads();
             load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, count);
-            finish_tile(tile, batch, walk, around);
+            finish_tile(tile, batch, walk, reach.around(convolution, square, first + walk.channel, stride));
             __syncthreads();
+            if (c + 1 < job.count) {
+                ask(square, job.convolutions[c + 1]);
+            } else if (index + 1 < share.last) {
+                ask(next, job.convolutions[0]);
+            }
             if (!line.works()) continue;
             const u32 row = pitch_of(reach.count) * count;
             const float *z = tile + line.channel, *w = taps + line.channel, *own = z + line.row * row;
-            switch (convolution.kernel * 4 + convolution.dilation * 2 + stride) {
-            case 3 * 4 + 1 * 2 + 1: Convolve<3, 1, 1, true>::run(out, own, row, count, w); break;
-            case 3 * 4 + 2 * 2 + 1: Convolve<3, 2, 1, true>::run(out, own, row, count, w); break;
-            case 5 * 4 + 1 * 2 + 1: Convolve<5, 1, 1, true>::run(out, own, row, count, w); break;
-            case 5 * 4 + 2 * 2 + 1: Convolve<5, 2, 1, true>::run(out, own, row, count, w); break;
-            case 3 * 4 + 1 * 2 + 2: hand_back<3, 1>(out, z, row, count, w, line.row); break;
-            case 3 * 4 + 2 * 2 + 2: hand_back<3, 2>(out, z, row, count, w, line.row); break;
-            case 5 * 4 + 1 * 2 + 2: hand_back<5, 1>(out, z, row, count, w, line.row); break;
-            default: hand_back<5, 2>(out, z, row, count, w, line.row);
+            with_known(convolution.kernel, convolution.dilation, stride, count, [&](auto known) {
+                if constexpr (decltype(known)::STRIDE == 1) {
+                    convolve<true>(known, out, own, row, w);
+                } else {
+                    hand_back(known, out, z, row, w, line.row);
+                }
+            });
+        }
+        if (line.works()) {
+            float extra[SIDE] = {}, before[SIDE] = {};
+#pragma unroll
+            for (u32 i = 0; i < SIDE; ++i) {
+                if (!square.holds(line.row, i)) continue;
+                const u32 place = square.place(line.row, i);
+                if (job.extra.at) extra[i] = address(job.extra, square.image, place)[channel];
+                if (job.add) before[i] = address(job.out, square.image, place)[channel];
+            }
+#pragma unroll
+            for (u32 i = 0; i < SIDE; ++i) {
+                if (!square.holds(line.row, i)) continue;
+                const float source = job.source.a ? fmaf(a, y[i], b) : y[i];
+                const float gradient = before[i] + (source > 0.0f ? out[i] + extra[i] : 0.0f);
+                address(job.out, square.image, square.place(line.row, i))[channel] = gradient;
+                sums[0] += (double)gradient;
+                sums[1] += (double)gradient * (double)y[i];
             }
         }
-        if (!line.works()) continue;
-        float y[SIDE], extra[SIDE], before[SIDE];
-#pragma unroll
-        for (u32 i = 0; i < SIDE; ++i) {
-            y[i] = extra[i] = before[i] = 0.0f;
-            if (!square.holds(line.row, i)) continue;
-            const u32 place = square.place(line.row, i);
-            y[i] = address(job.source.y, square.image, place)[channel];
-            if (job.extra.at) extra[i] = address(job.extra, square.image, place)[channel];
-            if (job.add) before[i] = address(job.out, square.image, place)[channel];
-        }
-#pragma unroll
-        for (u32 i = 0; i < SIDE; ++i) {
-            if (!square.holds(line.row, i)) continue;
-            const float source = job.source.a ? fmaf(a, y[i], b) : y[i];
-            const float gradient = before[i] + (source > 0.0f ? out[i] + extra[i] : 0.0f);
-            address(job.out, square.image, square.place(line.row, i))[channel] = gradient;
-            sums[0] += (double)gradient;
-            sums[1] += (double)gradient * (double)y[i];
-        }
+        square = next;
     }
     if (!job.sums) return;
     // What is folded lies where the tiles were.

@@ -153,48 +153,85 @@ struct Line {
     __device__ __forceinline__ bool works() const { return row < SIDE; }
 };
 
+// Numbers of a convolution over a tile that the compiler knows: kernel, dilation, stride, and channels of the tile, so that it knows
+// distances too, or ANY.
+constexpr u32 ANY = 0;
+template <u32 K, u32 D, u32 S, u32 C> struct Known {
+    static constexpr u32 KERNEL = K, DILATION = D, STRIDE = S;
+    u32 channels;
+
+    __device__ __forceinline__ u32 count() const { return C == ANY ? channels : C; }
+};
+
+template <u32 C, class Run>
+__device__ __forceinline__ void with_channels(u32 kernel, u32 dilation, u32 stride, u32 count, const Run &run) {
+    switch (kernel * 4 + dilation * 2 + stride) {
+    case 3 * 4 + 1 * 2 + 1: run(Known<3, 1, 1, C>{count}); break;
+    case 3 * 4 + 1 * 2 + 2: run(Known<3, 1, 2, C>{count}); break;
+    case 3 * 4 + 2 * 2 + 1: run(Known<3, 2, 1, C>{count}); break;
+    case 3 * 4 + 2 * 2 + 2: run(Known<3, 2, 2, C>{count}); break;
+    case 5 * 4 + 1 * 2 + 1: run(Known<5, 1, 1, C>{count}); break;
+    case 5 * 4 + 1 * 2 + 2: run(Known<5, 1, 2, C>{count}); break;
+    case 5 * 4 + 2 * 2 + 1: run(Known<5, 2, 1, C>{count}); break;
+    default: run(Known<5, 2, 2, C>{count});
+    }
+}
+
+// Calls `run` with what the compiler then knows.
+template <class Run>
+__device__ __forceinline__ void with_known(u32 kernel, u32 dilation, u32 stride, u32 count, const Run &run) {
+    switch (count) {
+    case 16: with_channels<16>(kernel, dilation, stride, count, run); break;
+    case 32: with_channels<32>(kernel, dilation, stride, count, run); break;
+    default: with_channels<ANY>(kernel, dilation, stride, count, run);
+    }
+}
+
 // Inputs that a row of outputs reads, in steps of those that any of them reads.
-template <u32 KERNEL, u32 DILATION, u32 STRIDE> struct Reads {
-    static constexpr u32 STEP = DILATION == 2 && STRIDE == 2 ? 2 : 1;
-    static constexpr u32 COUNT = ((SIDE - 1) * STRIDE + (KERNEL - 1) * DILATION) / STEP + 1;
+template <class Known> struct Reads {
+    static constexpr u32 STEP = Known::DILATION == 2 && Known::STRIDE == 2 ? 2 : 1;
+    static constexpr u32 COUNT = ((SIDE - 1) * Known::STRIDE + (Known::KERNEL - 1) * Known::DILATION) / STEP + 1;
     float v[COUNT];
 
     __device__ __forceinline__ Reads(const float *x, u32 count) {
 #pragma unroll
         for (u32 i = 0; i < COUNT; ++i) v[i] = x[i * STEP * count];
     }
-    __device__ __forceinline__ float of(u32 output, u32 tap) const { return v[(output * STRIDE + tap * DILATION) / STEP]; }
-};
-
-// `out += x * w`, or, `TURNED` by 180 degrees, what a convolution of stride 1 hands back. `x` is the first input, rows `row` and pixels
-// `count` floats apart, and so are the taps of `w`.
-template <u32 KERNEL, u32 DILATION, u32 STRIDE, bool TURNED> struct Convolve {
-    static __device__ __forceinline__ void run(float (&out)[SIDE], const float *x, u32 row, u32 count, const float *w) {
-#pragma unroll 1
-        for (u32 ky = 0; ky < KERNEL; ++ky) {
-            const Reads<KERNEL, DILATION, STRIDE> reads(x + (size_t)ky * DILATION * row, count);
-            const float *taps = w + (TURNED ? KERNEL * (KERNEL - 1 - ky) : KERNEL * ky) * count;
-#pragma unroll
-            for (u32 kx = 0; kx < KERNEL; ++kx) {
-                const float tap = taps[(TURNED ? KERNEL - 1 - kx : kx) * count];
-#pragma unroll
-                for (u32 i = 0; i < SIDE; ++i) out[i] = fmaf(tap, reads.of(i, kx), out[i]);
-            }
-        }
+    __device__ __forceinline__ float of(u32 output, u32 tap) const {
+        return v[(output * Known::STRIDE + tap * Known::DILATION) / STEP];
     }
 };
 
-// `sums[kx] += g x`: the gradient of one row of a kernel from one row of outputs.
-template <u32 KERNEL, u32 DILATION, u32 STRIDE> struct Correlate {
-    static __device__ __forceinline__ void run(float (&sums)[5], const float *x, u32 count, const float *g, u32 g_step) {
-        const Reads<KERNEL, DILATION, STRIDE> reads(x, count);
-        float gradient[SIDE];
-#pragma unroll
-        for (u32 i = 0; i < SIDE; ++i) gradient[i] = g[i * g_step];
+// `out += x * w`, or, `TURNED` by 180 degrees, what a convolution of stride 1 hands back. `x` is the first input, rows `row` floats and
+// pixels as many as there are channels apart, and so are the taps of `w`.
+template <bool TURNED, class Known>
+__device__ __forceinline__ void convolve(const Known &known, float (&out)[SIDE], const float *x, u32 row, const float *w) {
+    constexpr u32 KERNEL = Known::KERNEL;
+    const u32 count = known.count();
+#pragma unroll 1
+    for (u32 ky = 0; ky < KERNEL; ++ky) {
+        const Reads<Known> reads(x + (size_t)ky * Known::DILATION * row, count);
+        const float *taps = w + (TURNED ? KERNEL * (KERNEL - 1 - ky) : KERNEL * ky) * count;
 #pragma unroll
         for (u32 kx = 0; kx < KERNEL; ++kx) {
+            const float tap = taps[(TURNED ? KERNEL - 1 - kx : kx) * count];
 #pragma unroll
-            for (u32 i = 0; i < SIDE; ++i) sums[kx] = fmaf(gradient[i], reads.of(i, kx), sums[kx]);
+            for (u32 i = 0; i < SIDE; ++i) out[i] = fmaf(tap, reads.of(i, kx), out[i]);
         }
     }
-};
+}
+
+// `sums[kx] += g x`: the gradient of one row of a kernel from one row of outputs, whose gradients have four floats between pixels.
+template <class Known>
+__device__ __forceinline__ void correlate(const Known &known, float (&sums)[5], const float *x, const float *g) {
+    const u32 count = known.count(), g_step = count + 4;
+    const Reads<Known> reads(x, count);
+    float gradient[SIDE];
+#pragma unroll
+    for (u32 i = 0; i < SIDE; ++i) gradient[i] = g[i * g_step];
+#pragma unroll
+    for (u32 kx = 0; kx < Known::KERNEL; ++kx) {
+#pragma unroll
+        for (u32 i = 0; i < SIDE; ++i) sums[kx] = fmaf(gradient[i], reads.of(i, kx), sums[kx]);
+    }
+}
