@@ -165,15 +165,14 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_
 // Parts that the pixels of a square are divided into for the gradient of the pointwise kernel: so many that every warp has a tile.
 __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8 : channels <= 16 ? 4 : 1; }
 
-// Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], depthwise or z[64][count + 4] and 16 floats,
-// tile[span][pitch][chunk], taps[kernel kernel][chunk]; at least 5120 bytes behind `pointwise`. Grid: splits, groups of 32 inputs, jobs.
-// At most 256 channels.
-template <Precision P> __device__ void chain_backward(const chain_backward_job &job, const Step *step) {
+// Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], z or depthwise[64][chunk + 4] and 16 floats,
+// tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of 32 inputs, jobs. At most `32 TILES` channels.
+template <Precision P, int TILES> __device__ void chain_backward(const chain_backward_job &job, const Step *step) {
     const ChainShape shape = shape_of(job);
     const u32 channels = job.channels, chunk = least(CHUNK, channels), first = blockIdx.y * chunk;
     if (first >= channels) return;
     const u32 count = least(chunk, channels - first), all_quads = channels / 4;
-    const u32 d_step = channels + 4, a_step = count + 4, span = shape.span();
+    const u32 d_step = channels + 4, a_step = chunk + 4, span = shape.span();
     float *d = reinterpret_cast<float *>(SHARED_MEMORY);
     float *w = d + SQUARE * d_step;
     float *a = w + chunk * d_step;
@@ -189,12 +188,11 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
     const u32 parts = parts_of(channels), part_warps = WARPS / parts, part = threadIdx.x / 32 / part_warps;
     const Warps own_warps(count > 16 ? 2 : 1, threadIdx.x / 32 % part_warps, part_warps);
     const u32 part_pixels = SQUARE / parts;
-    Accumulator<8> pointwise;
+    Accumulator<TILES> pointwise;
     pointwise.clear();
-    // The depthwise gradient: a thread has one channel of a row of taps, and every `groups`th row of a square.
-    const u32 combinations = shape.kernel * count, groups = least(SIDE, THREADS / combinations);
-    const u32 group = threadIdx.x / combinations, channel = threadIdx.x % count, ky = threadIdx.x % combinations / count;
-    float tap_sums[5] = {};
+    // The depthwise gradient, of the thread's own row and channel.
+    const Line line(count);
+    float tap_sums[25] = {};
 
     const Warps warps(4);
     const Lane lane(warps);
@@ -210,20 +208,11 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
             batch.load(ahead, around);
         }
         load_upstream(d, d_step, job, step, square);
-        if (weights) {
-            finish_tile(tile, batch, walk, around);
-            __syncthreads();
-            depthwise(a, a_step, tile, taps, shape, square, count);
-        }
+        if (weights) finish_tile(tile, batch, walk, around);
         __syncthreads();
-        if (weights) {
-            const Factor left = {a + part * part_pixels * a_step, 1, a_step}, right = {d + part * part_pixels * d_step, d_step, 1};
-            multiply<P>(pointwise, own_warps, left, right, channels, part_pixels);
-        }
         Accumulator<2> z;
         z.clear();
         multiply<P>(z, warps, Factor{d, d_step, 1}, Factor{w, 1, d_step}, count, channels);
-        __syncthreads();
 #pragma unroll
         for (int j = 0; j < 2; ++j) {
             const u32 column = lane.column + j * lane.column_step;
@@ -239,31 +228,40 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
                 if (weights) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
             }
         }
-        if (!weights) continue;
-        __syncthreads();
-        if (group < groups) {
-            const float *x = tile + ky * shape.dilation * tile_row + channel;
-            for (u32 row = group; row < SIDE; row += groups) {
-                const float *inputs = x + row * shape.stride * tile_row, *g = a + row * SIDE * a_step + channel;
-                with_known(shape.kernel, shape.dilation, shape.stride, count,
-                           [&](auto known) { correlate(known, tap_sums, inputs, g); });
+        if (weights) {
+            __syncthreads();
+            if (line.works()) {
+                // The row's depthwise outputs take the place of their gradients.
+                float *own = a + line.row * SIDE * a_step + line.channel;
+                float g[SIDE], out[SIDE] = {};
+#pragma unroll
+                for (u32 i = 0; i < SIDE; ++i) g[i] = own[i * a_step];
+                const float *x = tile + line.row * shape.stride * tile_row + line.channel;
+                with_channels<ANY>(shape.kernel, shape.dilation, shape.stride, count, [&](auto known) {
+                    convolve_and_correlate(known, out, tap_sums, g, x, tile_row, taps + line.channel);
+                });
+#pragma unroll
+                for (u32 i = 0; i < SIDE; ++i) own[i * a_step] = square.holds(line.row, i) ? out[i] : 0.0f;
             }
+            __syncthreads();
+            const Factor left = {a + part * part_pixels * a_step, 1, a_step}, right = {d + part * part_pixels * d_step, d_step, 1};
+            multiply<P>(pointwise, own_warps, left, right, channels, part_pixels);
         }
         __syncthreads();
     }
     if (!weights) return;
     float *out = job.partials + (size_t)blockIdx.x * (shape.taps() * channels + (size_t)channels * channels);
-    // Nobody needs what lies behind `pointwise` any more: `room[group][tap][channel]`.
+    // Nobody needs what lies behind `pointwise` any more: `room[row][tap][channel]`.
     float *room = a;
-    __syncthreads();
-    if (group < groups) {
-        for (u32 kx = 0; kx < 5; ++kx)
-            if (kx < shape.kernel) room[((group * shape.kernel + ky) * shape.kernel + kx) * count + channel] = tap_sums[kx];
+    if (line.works()) {
+#pragma unroll
+        for (u32 tap = 0; tap < 25; ++tap)
+            if (tap < shape.taps()) room[(line.row * shape.taps() + tap) * count + line.channel] = tap_sums[tap];
     }
     __syncthreads();
     for (u32 i = threadIdx.x; i < shape.taps() * count; i += THREADS) {
         float sum = room[i];
-        for (u32 g = 1; g < groups; ++g) sum += room[g * shape.taps() * count + i];
+        for (u32 row = 1; row < SIDE; ++row) sum += room[row * shape.taps() * count + i];
         out[(size_t)(i / count) * channels + first + i % count] = sum;
     }
     out += (size_t)shape.taps() * channels + (size_t)first * channels;
@@ -272,7 +270,7 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
     float *to = parts > 1 ? room + part * count * channels : out;
     const Lane place(own_warps);
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
+    for (int j = 0; j < TILES; ++j) {
         const u32 column = place.column + j * place.column_step;
         if (column >= channels) break;
 #pragma unroll
@@ -292,6 +290,7 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
     }
 }
 
+// `wide` ones take up to 256 channels, the others 64 and fewer registers.
 #define CHAIN(NAME, PRECISION)                                                                                                 \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_##NAME(const chain_forward_job *jobs,        \
                                                                                const Step *step) {                             \
@@ -299,7 +298,11 @@ template <Precision P> __device__ void chain_backward(const chain_backward_job &
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_backward_##NAME(const chain_backward_job *jobs,      \
                                                                                const Step *step) {                             \
-        chain_backward<PRECISION>(jobs[blockIdx.z], step);                                                                     \
+        chain_backward<PRECISION, 2>(jobs[blockIdx.z], step);                                                                  \
+    }                                                                                                                          \
+    extern "C" __global__ void __launch_bounds__(THREADS) chain_backward_wide_##NAME(const chain_backward_job *jobs,           \
+                                                                               const Step *step) {                             \
+        chain_backward<PRECISION, 8>(jobs[blockIdx.z], step);                                                                  \
     }
 CHAIN(f32, F32)
 CHAIN(tf32, TF32)

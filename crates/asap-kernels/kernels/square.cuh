@@ -221,17 +221,24 @@ __device__ __forceinline__ void convolve(const Known &known, float (&out)[SIDE],
     }
 }
 
-// `sums[kx] += g x`: the gradient of one row of a kernel from one row of outputs, whose gradients have four floats between pixels.
+// As `convolve`, and with the gradient `g` of the row of outputs `sums[tap] += g x`, which reads the same inputs.
 template <class Known>
-__device__ __forceinline__ void correlate(const Known &known, float (&sums)[5], const float *x, const float *g) {
-    const u32 count = known.count(), g_step = count + 4;
-    const Reads<Known> reads(x, count);
-    float gradient[SIDE];
+__device__ __forceinline__ void convolve_and_correlate(const Known &known, float (&out)[SIDE], float (&sums)[25], const float (&g)[SIDE],
+                                                       const float *x, u32 row, const float *w) {
+    constexpr u32 KERNEL = Known::KERNEL;
+    const u32 count = known.count();
 #pragma unroll
-    for (u32 i = 0; i < SIDE; ++i) gradient[i] = g[i * g_step];
+    for (u32 ky = 0; ky < KERNEL; ++ky) {
+        const Reads<Known> reads(x + (size_t)ky * Known::DILATION * row, count);
 #pragma unroll
-    for (u32 kx = 0; kx < Known::KERNEL; ++kx) {
+        for (u32 kx = 0; kx < KERNEL; ++kx) {
+            const float tap = w[(ky * KERNEL + kx) * count];
 #pragma unroll
-        for (u32 i = 0; i < SIDE; ++i) sums[kx] = fmaf(gradient[i], reads.of(i, kx), sums[kx]);
+            for (u32 i = 0; i < SIDE; ++i) {
+                const float input = reads.of(i, kx);
+                out[i] = fmaf(tap, input, out[i]);
+                sums[ky * KERNEL + kx] = fmaf(g[i], input, sums[ky * KERNEL + kx]);
+            }
+        }
     }
 }

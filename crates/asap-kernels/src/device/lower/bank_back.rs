@@ -7,6 +7,9 @@ use crate::device::abi;
 use crate::device::launch::Work;
 use crate::plan::{Bank, Chain, Size, View};
 
+/// Most channels of a chain on its way back whose sums fit the registers of two blocks.
+const NARROW_CHANNELS: usize = 64;
+
 /// A chain on its way back.
 struct ChainBack<'a> {
     chain: &'a Chain,
@@ -174,11 +177,18 @@ impl Lowering<'_> {
             });
             floats = floats.max(backward_floats(chain, channels));
         }
-        let kernel = self.precise([
-            "chain_backward_f32",
-            "chain_backward_tf32",
-            "chain_backward_bf16",
-        ]);
+        let kernel = match channels > NARROW_CHANNELS {
+            false => self.precise([
+                "chain_backward_f32",
+                "chain_backward_tf32",
+                "chain_backward_bf16",
+            ]),
+            true => self.precise([
+                "chain_backward_wide_f32",
+                "chain_backward_wide_tf32",
+                "chain_backward_wide_bf16",
+            ]),
+        };
         // The sources are read for the gradients of kernels alone; what a chain put out and `z` always.
         let mut sources: Vec<_> = chains.iter().map(|back| back.source.place.buffer).collect();
         sources.dedup();
@@ -331,5 +341,5 @@ fn groups(size: Size) -> usize {
 fn backward_floats(chain: &Chain, channels: usize) -> usize {
     let chunk = channels.min(32);
     let tile = (tile_pixels(span(chain)) + taps(chain)) * chunk;
-    (64 + chunk) * (channels + 4) + (64 * (chunk + 4) + 16 + tile).max(1280)
+    (64 + chunk) * (channels + 4) + 64 * (chunk + 4) + 16 + tile
 }
