@@ -1,0 +1,110 @@
+//! What a step of the paper's search is on a GPU, counted without one: launches, and the bytes that they cannot do without.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use asap_genotype::{OpSet, Topology};
+use asap_kernels::Error;
+use asap_kernels::device::{Device, Fetched, Launch, Part};
+use asap_space::{
+    Accelerator, Execution, Form, Network, NetworkConfig, Place, Precision, StemForm,
+};
+
+/// Gives addresses and does nothing.
+struct Counting {
+    next: u64,
+}
+
+impl Device for Counting {
+    fn name(&self) -> String {
+        "counting".to_owned()
+    }
+
+    fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {
+        let address = self.next;
+        self.next += (bytes as u64).next_multiple_of(256);
+        Ok(address)
+    }
+
+    fn free(&mut self, _address: u64) {}
+
+    fn upload(&mut self, _address: u64, _bytes: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn download(&mut self, _address: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        bytes.fill(0);
+        Ok(())
+    }
+
+    fn start_clock(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn fetch(&mut self, _parts: &[Part]) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    fn fetched(&mut self, _copy: u64) -> Result<Fetched, Error> {
+        Ok(Fetched {
+            bytes: Vec::new(),
+            seconds: 0.0,
+        })
+    }
+
+    fn launch(&mut self, _launch: &Launch) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn record(&mut self, _launches: &[Launch]) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    fn replay(&mut self, _graph: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn forget(&mut self, _graph: u64) {}
+
+    fn time(&mut self, launches: &[Launch]) -> Result<Vec<f64>, Error> {
+        Ok(vec![0.0; launches.len()])
+    }
+}
+
+#[test]
+fn a_step_of_the_papers_search_has_no_more_launches_and_bytes_than_docs_say() {
+    let config = NetworkConfig {
+        channels: 16,
+        cells: 8,
+        classes: 10,
+        image_channels: 3,
+        height: 32,
+        width: 32,
+        form: Form::Search,
+        stem: StemForm::Cifar,
+        auxiliary: false,
+    };
+    let execution = Execution {
+        batch: 64,
+        threads: 1,
+    };
+    let counting = || Ok(Box::new(Counting { next: 1 << 30 }) as Box<dyn Device>);
+    let place = Place::Device(Accelerator::new(Precision::Tf32, counting).unwrap());
+    let topology = Topology::full(&OpSet::darts7());
+    let mut network = Network::on(&place, config, topology, execution, 5).unwrap();
+    let engine = network.device().unwrap();
+    println!("memory: {} MiB", engine.bytes() >> 20);
+    assert!(engine.bytes() <= 1760 << 20);
+    // docs/performance.md has these.
+    for (name, launches, most_launches, most_gigabytes) in [
+        ("weight step", engine.weight_step(), 805, 15.7),
+        ("alpha step", engine.alpha_step(), 681, 14.7),
+    ] {
+        let gigabytes = launches.iter().map(|l| l.work.bytes).sum::<f64>() / 1e9;
+        let operations = launches.iter().map(|l| l.work.operations).sum::<f64>() / 1e9;
+        println!(
+            "{name}: {} launches, {gigabytes:.1} GB, {operations:.0} GFLOP",
+            launches.len()
+        );
+        assert!(launches.len() <= most_launches, "{name}");
+        assert!(gigabytes <= most_gigabytes, "{name}");
+    }
+}
