@@ -128,7 +128,7 @@ struct chain_backward_job {
     u32 height;
     u32 width;
     u32 channels;
-    u32 reserved;
+    u32 chunk; // channels of a block, at most 32
 };
 
 // One depthwise convolution on the way back.

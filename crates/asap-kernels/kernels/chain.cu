@@ -166,10 +166,10 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_
 __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8 : channels <= 16 ? 4 : 1; }
 
 // Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], z or depthwise[64][chunk + 4] and 16 floats,
-// tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of 32 inputs, jobs. At most `32 TILES` channels.
+// tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most `32 TILES` channels.
 template <Precision P, int TILES> __device__ void chain_backward(const chain_backward_job &job, const Step *step) {
     const ChainShape shape = shape_of(job);
-    const u32 channels = job.channels, chunk = least(CHUNK, channels), first = blockIdx.y * chunk;
+    const u32 channels = job.channels, chunk = job.chunk, first = blockIdx.y * chunk;
     if (first >= channels) return;
     const u32 count = least(chunk, channels - first), all_quads = channels / 4;
     const u32 d_step = channels + 4, a_step = chunk + 4, span = shape.span();

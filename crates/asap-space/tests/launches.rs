@@ -18,6 +18,10 @@ impl Device for Counting {
         "counting".to_owned()
     }
 
+    fn shared_bytes(&self) -> usize {
+        227 << 10
+    }
+
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {
         let address = self.next;
         self.next += (bytes as u64).next_multiple_of(256);

@@ -7,7 +7,7 @@ use super::images::ImageSet;
 use super::launch::{Device, Launch, Precision};
 use super::memory::{Bases, Sizes};
 use super::optimizer;
-use super::program::{Goal, Programs};
+use super::program::{Goal, Programs, Target};
 use super::steps::{Pending, Stages};
 use crate::error::{Error, expect_len};
 use crate::plan::Plan;
@@ -63,9 +63,13 @@ pub(super) struct Built {
 
 impl Built {
     fn new(device: &mut dyn Device, plan: &Plan, precision: Precision) -> Result<Self, Error> {
-        let sizes = Programs::of(plan, precision, &Bases::unknown())?.sizes;
+        let target = Target {
+            precision,
+            shared_bytes: device.shared_bytes(),
+        };
+        let sizes = Programs::of(plan, target, &Bases::unknown())?.sizes;
         let (block, bases) = Bases::allocate(device, &sizes)?;
-        let programs = Programs::of(plan, precision, &bases)?;
+        let programs = Programs::of(plan, target, &bases)?;
         device.upload(bases.tables, &programs.tables.bytes)?;
         let (descent_table, descent) = optimizer::launches(device, &bases, &sizes)?;
         Ok(Self {

@@ -74,6 +74,9 @@ pub trait Device: Send {
     /// Name of the device.
     fn name(&self) -> String;
 
+    /// Bytes of shared memory that a block may have.
+    fn shared_bytes(&self) -> usize;
+
     /// Zeroed memory, its address a multiple of 256.
     ///
     /// # Errors

@@ -38,6 +38,14 @@ impl Goal {
     }
 }
 
+/// What a plan is lowered for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub(super) precision: Precision,
+    /// Bytes of shared memory that a block may have.
+    pub(super) shared_bytes: usize,
+}
+
 /// The programs of a plan, in the order of [`Goal::ALL`], and one table for all.
 pub(super) struct Programs {
     pub(super) launches: [Vec<Launch>; 4],
@@ -50,12 +58,12 @@ impl Programs {
     ///
     /// # Errors
     /// If the kernels have no room for something in the plan.
-    pub(super) fn of(plan: &Plan, precision: Precision, bases: &Bases) -> Result<Self, Error> {
+    pub(super) fn of(plan: &Plan, target: Target, bases: &Bases) -> Result<Self, Error> {
         let mut tables = Tables::at(bases.tables);
         let mut sizes = Sizes::of(plan);
         let mut launches = [const { Vec::new() }; 4];
         for (launches, goal) in launches.iter_mut().zip(Goal::ALL) {
-            *launches = lower(plan, goal, precision, bases, &mut tables, &mut sizes)?;
+            *launches = lower(plan, goal, target, bases, &mut tables, &mut sizes)?;
         }
         sizes.tables = tables.bytes.len();
         Ok(Self {

@@ -15,6 +15,8 @@ use crate::compile::{Kernels, Memory};
 /// Bytes on either side of what was asked for, which nobody may write. They are NaNs to whoever reads them.
 const GUARD: usize = 1024;
 const POISON: u8 = 0xff;
+/// Shared memory of a block, as the H100 and H200 give it.
+const MOST_SHARED_BYTES: usize = 227 << 10;
 
 /// The host as a device. It panics where a device would fail or, worse, not fail.
 pub(crate) struct HostDevice {
@@ -24,6 +26,8 @@ pub(crate) struct HostDevice {
     clock: Instant,
     copies: Vec<Option<Fetched>>,
     seed: u32,
+    /// What a block may have.
+    shared_bytes: usize,
 }
 
 // SAFETY: the allocations are this device's own, and the kernels are code.
@@ -54,6 +58,15 @@ impl HostDevice {
             clock: Instant::now(),
             copies: Vec::new(),
             seed,
+            shared_bytes: MOST_SHARED_BYTES,
+        }
+    }
+
+    /// One whose blocks have less shared memory.
+    pub(crate) fn with_shared_bytes(seed: u32, shared_bytes: usize) -> Self {
+        Self {
+            shared_bytes,
+            ..Self::new(seed)
         }
     }
 
@@ -66,6 +79,12 @@ impl HostDevice {
             .kernels
             .kernel(launch.kernel)
             .ok_or_else(|| format!("there is no kernel {}", launch.kernel))?;
+        if launch.shared_bytes as usize > self.shared_bytes {
+            return Err(format!(
+                "kernel {}: expected at most {} bytes of shared memory, found {}",
+                launch.kernel, self.shared_bytes, launch.shared_bytes
+            ));
+        }
         self.seed = self.seed.wrapping_add(1);
         let name = CString::new(launch.kernel).unwrap();
         let mut message = [0_u8; 1024];
@@ -130,6 +149,10 @@ impl HostDevice {
 impl Device for HostDevice {
     fn name(&self) -> String {
         "host".to_owned()
+    }
+
+    fn shared_bytes(&self) -> usize {
+        self.shared_bytes
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {

@@ -12,6 +12,10 @@ impl Device for CudaDevice {
         self.name.clone()
     }
 
+    fn shared_bytes(&self) -> usize {
+        self.most_shared_bytes as usize
+    }
+
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {
         self.bind()?;
         // Nothing is nowhere to the driver.

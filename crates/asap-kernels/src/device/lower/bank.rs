@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::plan::{Bank, Chain, Size, View};
 use crate::pool::PoolKind;
 
-/// Most channels of a chain: the gradient of a square of 64 pixels has to fit shared memory.
+/// Most channels of a chain: those whose gradients the registers of a block hold.
 const MAX_CHANNELS: usize = 256;
 
 impl Lowering<'_> {

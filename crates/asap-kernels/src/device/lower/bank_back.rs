@@ -5,6 +5,7 @@ use super::product::Backward;
 use super::{BLOCKS, Lowering};
 use crate::device::abi;
 use crate::device::launch::Work;
+use crate::error::Error;
 use crate::plan::{Bank, Chain, Size, View};
 
 /// Most channels of a chain on its way back whose sums fit the registers of two blocks.
@@ -18,7 +19,7 @@ struct ChainBack<'a> {
 }
 
 impl Lowering<'_> {
-    pub(super) fn bank_second_back(&mut self, bank: &Bank) {
+    pub(super) fn bank_second_back(&mut self, bank: &Bank) -> Result<(), Error> {
         let out = bank.size.strided(bank.stride);
         let mut chains = Vec::new();
         let mut places = Vec::new();
@@ -39,7 +40,7 @@ impl Lowering<'_> {
             });
             places.push((source, second.y, convolution.inner_sums));
         }
-        let gathered = self.chains_back(out, &chains);
+        let gathered = self.chains_back(out, &chains)?;
         // Nobody reads the second chains' outputs any more: the gradients of what they read take their place.
         let mut jobs = Vec::new();
         let splits = self.splits(self.plan.batch * squares(out), gathered.len() * groups(out));
@@ -66,9 +67,10 @@ impl Lowering<'_> {
             });
         }
         self.depthwise_gradient(out, 1, splits, &gathered, &jobs);
+        Ok(())
     }
 
-    pub(super) fn bank_first_back(&mut self, bank: &Bank) {
+    pub(super) fn bank_first_back(&mut self, bank: &Bank) -> Result<(), Error> {
         let size = bank.size;
         let chains: Vec<_> = bank
             .convolutions
@@ -93,7 +95,7 @@ impl Lowering<'_> {
                 }
             })
             .collect();
-        let gathered = self.chains_back(size, &chains);
+        let gathered = self.chains_back(size, &chains)?;
         let extra = self.reduces_back(bank);
         let out = self.tensor(bank.gradient);
         let mut add = bank.gradient_add;
@@ -120,16 +122,41 @@ impl Lowering<'_> {
         if let Some(sums) = bank.source_sums {
             self.pair_sums(size, bank.gradient, bank.source.place, sums);
         }
+        Ok(())
+    }
+
+    /// Channels of a block of `chain_backward`: as many as shared memory has room for.
+    fn backward_chunk(&self, chains: &[ChainBack<'_>], channels: usize) -> Result<usize, Error> {
+        let bytes = |chunk: usize| {
+            let chains = chains.iter();
+            let floats = chains.map(|back| backward_floats(back.chain, channels, chunk));
+            4 * floats.max().unwrap_or(0)
+        };
+        let chunks = [32, 16, 8].map(|chunk| chunk.min(channels));
+        let room = self.target.shared_bytes;
+        let chunk = chunks.into_iter().find(|chunk| bytes(*chunk) <= room);
+        chunk.ok_or_else(|| Error::Device {
+            what: format!("a depthwise separable convolution of {channels} channels"),
+            problem: format!(
+                "on the way back a block needs {} bytes of shared memory, and gets at most {room}",
+                bytes(chunks[2])
+            ),
+        })
     }
 
     /// Back through chains of sources of one size: gradients of their kernels if wanted, and what is to be gathered.
-    fn chains_back(&mut self, size: Size, chains: &[ChainBack<'_>]) -> Vec<abi::Depthwise> {
+    fn chains_back(
+        &mut self,
+        size: Size,
+        chains: &[ChainBack<'_>],
+    ) -> Result<Vec<abi::Depthwise>, Error> {
         let Some(first) = chains.first() else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let channels = size.channels;
         let out = size.strided(first.chain.taps.stride);
-        let groups = groups(size);
+        let chunk = self.backward_chunk(chains, channels)?;
+        let groups = channels.div_ceil(chunk);
         let splits = self.splits(self.plan.batch * squares(out), chains.len() * groups);
         let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
         let mut floats = 0;
@@ -161,7 +188,7 @@ impl Lowering<'_> {
                 height: size.height as u32,
                 width: size.width as u32,
                 channels: channels as u32,
-                reserved: 0,
+                chunk: chunk as u32,
             });
             if self.goal.weights() {
                 let pointwise = partials + 4 * depthwise as u64;
@@ -175,7 +202,7 @@ impl Lowering<'_> {
                 kernel: taps.kernel as u32,
                 dilation: taps.dilation as u32,
             });
-            floats = floats.max(backward_floats(chain, channels));
+            floats = floats.max(backward_floats(chain, channels, chunk));
         }
         let kernel = match channels > NARROW_CHANNELS {
             false => self.precise([
@@ -206,7 +233,7 @@ impl Lowering<'_> {
         if !reductions.is_empty() {
             self.reduce(&reductions);
         }
-        gathered
+        Ok(gathered)
     }
 
     fn depthwise_gradient(
@@ -338,8 +365,7 @@ fn groups(size: Size) -> usize {
 }
 
 /// f32 of shared memory of `chain_backward`.
-fn backward_floats(chain: &Chain, channels: usize) -> usize {
-    let chunk = channels.min(32);
+fn backward_floats(chain: &Chain, channels: usize, chunk: usize) -> usize {
     let tile = (tile_pixels(span(chain)) + taps(chain)) * chunk;
     (64 + chunk) * (channels + 4) + 64 * (chunk + 4) + 16 + tile
 }

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use super::abi::{self, Plain, THREADS};
 use super::launch::{Launch, Precision, Work};
 use super::memory::{Bases, Sizes};
-use super::program::{Goal, Tables};
+use super::program::{Goal, Tables, Target};
 use crate::error::Error;
 use crate::layout::ParameterKind;
 use crate::plan::{BufferAt, Plan};
@@ -33,7 +33,7 @@ const MAX_SPLITS: usize = 256;
 struct Lowering<'a> {
     plan: &'a Plan,
     goal: Goal,
-    precision: Precision,
+    target: Target,
     bases: &'a Bases,
     buffers: &'a [BufferAt],
     tables: &'a mut Tables,
@@ -54,7 +54,7 @@ struct Lowering<'a> {
 pub(super) fn lower(
     plan: &Plan,
     goal: Goal,
-    precision: Precision,
+    target: Target,
     bases: &Bases,
     tables: &mut Tables,
     sizes: &mut Sizes,
@@ -67,7 +67,7 @@ pub(super) fn lower(
     let mut lowering = Lowering {
         plan,
         goal,
-        precision,
+        target,
         bases,
         buffers: &arrangement.buffers,
         tables,
@@ -120,7 +120,7 @@ impl Lowering<'_> {
 
     /// Of three names that differ in the precision, that of this lowering's.
     fn precise(&self, [f32, tf32, bf16]: [&'static str; 3]) -> &'static str {
-        match self.precision {
+        match self.target.precision {
             Precision::F32 => f32,
             Precision::Tf32 => tf32,
             Precision::Bf16 => bf16,

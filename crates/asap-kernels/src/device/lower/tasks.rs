@@ -66,10 +66,10 @@ impl Lowering<'_> {
             Task::NodeSums(n) => self.node_sums(&plan.nodes[*n]),
             Task::NodeCoefficients(n) => self.node_coefficients(&plan.nodes[*n]),
             Task::PoolCoefficients(b) => self.pool_coefficients(&plan.banks[*b]),
-            Task::BankSecondBack(b) => self.bank_second_back(&plan.banks[*b]),
+            Task::BankSecondBack(b) => self.bank_second_back(&plan.banks[*b])?,
             Task::InnerCoefficients(b) => self.inner_coefficients(&plan.banks[*b]),
             Task::SourceCoefficients { norm, sums } => self.source_coefficients(&[(*norm, *sums)]),
-            Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b]),
+            Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b])?,
             Task::InputBack(i) => self.input_back(&plan.inputs[*i]),
             Task::InputSums(i) => {
                 let input = &plan.inputs[*i];
