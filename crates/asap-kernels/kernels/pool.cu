@@ -145,7 +145,7 @@ __device__ __forceinline__ float4 average_gradient(const PoolGradient &pool, con
     return sum;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) pool_gradient(const pool_gradient_job *jobs, const Step *step) {
+extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) pool_gradient(const pool_gradient_job *jobs, const Step *step) {
     const pool_gradient_job &job = jobs[blockIdx.z];
     const Quad at(job.height * job.width, job.channels);
     if (at.image >= step->images) return;
