@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 use libloading::Library;
@@ -21,6 +22,21 @@ pub(crate) struct Kernels {
     pub(crate) watched: bool,
     /// Runs a kernel over a grid, as `shim.cpp` says.
     pub(crate) launch: HostLaunch,
+    count: HostCount,
+}
+
+/// `asap_host_count` of `shim.cpp`.
+type HostCount = unsafe extern "C" fn(to: *mut Traffic);
+
+/// What the accesses of kernels cost a device, as `traffic.hpp` has it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    /// Wavefronts of the shared memory.
+    pub(crate) shared_waves: u64,
+    /// Sectors of 32 bytes that warps read and write elsewhere.
+    pub(crate) sectors_read: u64,
+    pub(crate) sectors_written: u64,
 }
 
 /// `asap_host_launch` of `shim.cpp`.
@@ -79,6 +95,18 @@ impl Kernels {
             .map(|symbol| *symbol)
     }
 
+    /// What the accesses of the launches in `run` cost, which must be watched ones.
+    pub(crate) fn traffic(&self, run: impl FnOnce()) -> Traffic {
+        assert!(self.watched);
+        let mut traffic = Traffic::default();
+        // SAFETY: `traffic` stays where it is until nothing counts any more.
+        unsafe { (self.count)(&raw mut traffic) };
+        run();
+        // SAFETY: as above.
+        unsafe { (self.count)(null_mut()) };
+        traffic
+    }
+
     /// The lines of the sources where a message names places of the code, as far as the compiler's own tools tell.
     pub(crate) fn places(&self, message: &str) -> String {
         message
@@ -101,11 +129,14 @@ impl Kernels {
         let library = unsafe { Library::new(&path) }.unwrap();
         // SAFETY: the type is that of the function in `shim.cpp`.
         let launch = *unsafe { library.get::<HostLaunch>("asap_host_launch") }.unwrap();
+        // SAFETY: as above.
+        let count = *unsafe { library.get::<HostCount>("asap_host_count") }.unwrap();
         Self {
             library,
             path,
             watched,
             launch,
+            count,
         }
     }
 }

@@ -13,4 +13,5 @@ mod compile;
 mod host;
 mod shim;
 mod small_kernels;
+mod traffic;
 mod whole_plans;

@@ -17,6 +17,7 @@
 
 #include "check.hpp"
 #include "fiber.hpp"
+#include "traffic.hpp"
 
 ASAP_THREAD_LOCAL uint3 threadIdx, blockIdx;
 ASAP_THREAD_LOCAL dim3 blockDim, gridDim;
@@ -169,11 +170,15 @@ class Worker {
     uint32_t block_ = 0, barriers_ = 0;
     uint16_t warp_barriers_[MOST_THREADS / WARP];
     AccessCheck check_;
+    TrafficCount traffic_;
     Context scheduler_ = nullptr;
     Choices choose_{0};
 };
 
 ASAP_THREAD_LOCAL Worker *worker;
+
+// Where accesses of instrumented kernels that this thread launches are counted; null: nowhere.
+ASAP_THREAD_LOCAL Traffic *traffic;
 
 // Every thread of a block ran the kernel, or the launch has failed.
 void Worker::run(Launch &launch) {
@@ -201,6 +206,7 @@ void Worker::run_block(unsigned block) {
     memset(meetings_, 0, launch_->threads / WARP * sizeof *meetings_);
     run_fibers();
     if (launch_->failed) return;
+    if (traffic) traffic_.add_block(*traffic);
     const unsigned char *behind = dynamic_shared_ + launch_->shared_bytes;
     if (written(dynamic_shared_ - CANARY, CANARY) || written(behind, CANARY)) {
         size_t before = CANARY, after = 0;
@@ -450,6 +456,7 @@ void Worker::access(uintptr_t at, size_t bytes, bool write, uintptr_t code) {
     const Access now = {block_ + 1, barriers_, static_cast<uint32_t>(code - image - 1),
                         warp_barriers_[running_ / WARP], static_cast<uint16_t>(running_), 0};
     const Shared shared = {reinterpret_cast<uintptr_t>(dynamic_shared_), launch_->shared_bytes, CANARY};
+    if (traffic) traffic_.see(running_, now.code, at, static_cast<unsigned>(bytes), write, at - shared.begin < shared.bytes);
     const std::string wrong = check_.see(now, at, bytes, write, shared);
     if (!wrong.empty()) fail(wrong);
 }
@@ -556,6 +563,9 @@ extern "C" void *__tsan_memset(void *to, int value, size_t bytes) {
 extern "C" void __tsan_func_entry(void *) {}
 extern "C" void __tsan_func_exit() {}
 extern "C" void __tsan_init() {}
+
+// From now on instrumented kernels that this thread launches add to `to` what their accesses cost; to nothing if it is null.
+extern "C" void asap_host_count(Traffic *to) { traffic = to; }
 
 // Runs `kernel` over a grid. Returns 0, or another number with the reason in `message`. Kernels that are instrumented
 // may use the `memory` given and no other; without any, nothing is checked.
