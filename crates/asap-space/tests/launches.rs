@@ -1,5 +1,6 @@
 //! What a step of the paper's search is on a GPU, counted without one: launches, and the bytes that they cannot do without.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "what was counted is for docs")]
 
 use asap_genotype::{OpSet, Topology};
 use asap_kernels::Error;

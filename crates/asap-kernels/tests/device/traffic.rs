@@ -1,5 +1,6 @@
 //! What the kernels of banks ask of a multiprocessor's memory, counted access by access: so that it is seen without a GPU when one of
 //! them reads more often than it has to.
+#![expect(clippy::print_stdout, reason = "what was counted is for docs")]
 
 use asap_kernels::device::abi::{
     ChainBackward, ChainForward, Depthwise, DepthwiseGradient, NEVER_LOST, Plain, Step, THREADS,
