@@ -36,12 +36,11 @@ template <class Job> __device__ __forceinline__ ChainShape shape_of(const Job &j
 }
 
 // The depthwise convolution of a tile: `out[64][out_step]`, `count` channels; 0 where there is no pixel.
-__device__ __forceinline__ void depthwise(float *out, u32 out_step, const float *tile, const float *taps, const ChainShape &shape,
-                                          const Square &square, u32 count) {
-    const Line line(count);
-    if (!line.works()) return;
+template <class Taps>
+__device__ __forceinline__ void depthwise(float *out, u32 out_step, const float *tile, const Taps &w, const ChainShape &shape,
+                                          const Square &square, const Line &line, u32 count) {
     const u32 row = pitch_of(shape.span()) * count;
-    const float *x = tile + line.row * shape.stride * row + line.channel, *w = taps + line.channel;
+    const float *x = tile + line.row * shape.stride * row + line.channel;
     float sums[SIDE] = {};
     with_known(shape.kernel, shape.dilation, shape.stride, count,
                [&](auto known) { convolve<false>(known, sums, x, row, w); });
@@ -53,8 +52,9 @@ __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float 
 __device__ __forceinline__ u32 least(u32 a, u32 b) { return a < b ? a : b; }
 
 // Shared memory: tile[span][pitch][chunk], depthwise[64][chunk + 4], pointwise[chunk][outputs + 8], taps[kernel kernel][chunk]; at least
-// 4096 bytes. Grid: splits, groups of 64 outputs, jobs.
-template <Precision P> __device__ void chain_forward(const chain_forward_job &job, const Step *step) {
+// 4096 bytes. Grid: splits, groups of 64 outputs, jobs. `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
+template <Precision P, bool NARROW> __device__ void chain_forward(const chain_forward_job &job, const Step *step) {
+    constexpr int TILES = NARROW ? 2 : 4;
     const ChainShape shape = shape_of(job);
     const u32 channels = job.channels, chunk = least(CHUNK, channels), span = shape.span();
     const u32 first_output = blockIdx.y * OUTPUTS;
@@ -68,14 +68,15 @@ template <Precision P> __device__ void chain_forward(const chain_forward_job &jo
     const bool whole = channels == chunk;
     const Warps warps(4);
     const Lane lane(warps);
-    Accumulator<4> acc;
-    MomentSums<4> moments;
+    Accumulator<TILES> acc;
+    MomentSums<TILES> moments;
     moments.clear();
     const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     // The next tile is on its way while one is computed with.
     Walk walk(span, chunk);
     Square square(share.first, shape.out_height(), shape.out_width());
     Batch batch;
+    HeldTaps held;
     if (share.first < share.last) {
         Walk ahead = walk;
         batch.load(ahead, shape.around(job.source, square, ahead.channel));
@@ -106,12 +107,20 @@ template <Precision P> __device__ void chain_forward(const chain_forward_job &jo
                 Walk ahead = walk;
                 batch.load(ahead, shape.around(job.source, next, ahead_first + ahead.channel));
             }
-            depthwise(a, a_step, tile, taps, shape, square, count);
+            const Line line(count);
+            if (line.works()) {
+                if constexpr (NARROW) {
+                    if (index == share.first) held.load(taps + line.channel, shape.taps(), count);
+                    depthwise(a, a_step, tile, held, shape, square, line, count);
+                } else {
+                    depthwise(a, a_step, tile, SharedTaps{taps + line.channel}, shape, square, line, count);
+                }
+            }
             __syncthreads();
             multiply<P>(acc, warps, Factor{a, a_step, 1}, Factor{b, b_step, 1}, outputs, count);
         }
 #pragma unroll
-        for (int j = 0; j < 4; ++j) {
+        for (int j = 0; j < TILES; ++j) {
             const u32 column = lane.column + j * lane.column_step;
             if (column >= outputs) break;
 #pragma unroll
@@ -290,11 +299,15 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
     }
 }
 
-// `wide` ones take up to 256 channels, the others 64 and fewer registers.
+// `wide` ones are for more than 32 channels forward, and more than 64, up to 256, backward: the others need fewer registers.
 #define CHAIN(NAME, PRECISION)                                                                                                 \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_##NAME(const chain_forward_job *jobs,        \
                                                                                const Step *step) {                             \
-        chain_forward<PRECISION>(jobs[blockIdx.z], step);                                                                      \
+        chain_forward<PRECISION, true>(jobs[blockIdx.z], step);                                                                \
+    }                                                                                                                          \
+    extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_wide_##NAME(const chain_forward_job *jobs,   \
+                                                                               const Step *step) {                             \
+        chain_forward<PRECISION, false>(jobs[blockIdx.z], step);                                                               \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_backward_##NAME(const chain_backward_job *jobs,      \
                                                                                const Step *step) {                             \

@@ -102,7 +102,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
             const float *z = tile + line.channel, *w = taps + line.channel, *own = z + line.row * row;
             with_known(convolution.kernel, convolution.dilation, stride, count, [&](auto known) {
                 if constexpr (decltype(known)::STRIDE == 1) {
-                    convolve<true>(known, out, own, row, w);
+                    convolve<true>(known, out, own, row, SharedTaps{w});
                 } else {
                     hand_back(known, out, z, row, w, line.row);
                 }

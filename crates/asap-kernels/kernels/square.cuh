@@ -202,19 +202,35 @@ template <class Known> struct Reads {
     }
 };
 
+// Taps of one channel of a kernel: in shared memory as far apart as there are channels, or in registers.
+struct SharedTaps {
+    static constexpr bool HELD = false;
+    const float *at;
+    __device__ __forceinline__ float of(u32 tap, u32 count) const { return at[tap * count]; }
+};
+struct HeldTaps {
+    static constexpr bool HELD = true;
+    float v[25];
+    __device__ __forceinline__ void load(const float *at, u32 taps, u32 count) {
+#pragma unroll
+        for (u32 tap = 0; tap < 25; ++tap)
+            if (tap < taps) v[tap] = at[tap * count];
+    }
+    __device__ __forceinline__ float of(u32 tap, u32) const { return v[tap]; }
+};
+
 // `out += x * w`, or, `TURNED` by 180 degrees, what a convolution of stride 1 hands back. `x` is the first input, rows `row` floats and
-// pixels as many as there are channels apart, and so are the taps of `w`.
-template <bool TURNED, class Known>
-__device__ __forceinline__ void convolve(const Known &known, float (&out)[SIDE], const float *x, u32 row, const float *w) {
-    constexpr u32 KERNEL = Known::KERNEL;
+// pixels as many as there are channels apart.
+template <bool TURNED, class Known, class Taps>
+__device__ __forceinline__ void convolve(const Known &known, float (&out)[SIDE], const float *x, u32 row, const Taps &w) {
+    constexpr u32 KERNEL = Known::KERNEL, ROWS = Taps::HELD ? KERNEL : 1;
     const u32 count = known.count();
-#pragma unroll 1
+#pragma unroll ROWS
     for (u32 ky = 0; ky < KERNEL; ++ky) {
         const Reads<Known> reads(x + (size_t)ky * Known::DILATION * row, count);
-        const float *taps = w + (TURNED ? KERNEL * (KERNEL - 1 - ky) : KERNEL * ky) * count;
 #pragma unroll
         for (u32 kx = 0; kx < KERNEL; ++kx) {
-            const float tap = taps[(TURNED ? KERNEL - 1 - kx : kx) * count];
+            const float tap = w.of(TURNED ? KERNEL * KERNEL - 1 - (ky * KERNEL + kx) : ky * KERNEL + kx, count);
 #pragma unroll
             for (u32 i = 0; i < SIDE; ++i) out[i] = fmaf(tap, reads.of(i, kx), out[i]);
         }

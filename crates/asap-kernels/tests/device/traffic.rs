@@ -250,7 +250,7 @@ fn kernels_of_banks_ask_no_more_of_memory_than_they_did() {
         (
             "chain_forward",
             forward as fn(&Shape) -> Counted,
-            [132.0, 3.7],
+            [118.0, 3.7],
         ),
         ("chain_backward", backward, [84.0, 2.4]),
         ("depthwise_gradient", gradient, [32.0, 2.2]),

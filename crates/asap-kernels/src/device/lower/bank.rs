@@ -12,6 +12,9 @@ use crate::pool::PoolKind;
 /// Most channels of a chain: those whose gradients the registers of a block hold.
 const MAX_CHANNELS: usize = 256;
 
+/// Most channels of a chain whose taps stay in registers.
+const NARROW_CHANNELS: usize = 32;
+
 impl Lowering<'_> {
     pub(super) fn bank_first(&mut self, bank: &Bank) -> Result<(), Error> {
         let out = bank.size.strided(bank.stride);
@@ -85,11 +88,18 @@ impl Lowering<'_> {
             });
             floats = floats.max(forward_floats(chain, channels));
         }
-        let kernel = self.precise([
-            "chain_forward_f32",
-            "chain_forward_tf32",
-            "chain_forward_bf16",
-        ]);
+        let kernel = match channels > NARROW_CHANNELS {
+            false => self.precise([
+                "chain_forward_f32",
+                "chain_forward_tf32",
+                "chain_forward_bf16",
+            ]),
+            true => self.precise([
+                "chain_forward_wide_f32",
+                "chain_forward_wide_tf32",
+                "chain_forward_wide_bf16",
+            ]),
+        };
         let mut sources: Vec<_> = chains
             .iter()
             .map(|(_, source)| source.place.buffer)
