@@ -19,15 +19,20 @@ struct ChainShape {
     __device__ __forceinline__ u32 out_height() const { return (height + stride - 1) / stride; }
     __device__ __forceinline__ u32 out_width() const { return (width + stride - 1) / stride; }
     __device__ __forceinline__ u32 taps() const { return kernel * kernel; }
+    // Pixels from one that is read to the next: where both are 2, none of those between is, and the tile leaves them out.
+    __device__ __forceinline__ u32 step() const { return stride == 2 && dilation == 2 ? 2 : 1; }
+    // In pixels of the tile.
+    __device__ __forceinline__ u32 tile_stride() const { return stride / step(); }
+    __device__ __forceinline__ u32 tile_dilation() const { return dilation / step(); }
     // Pixels along a side of what a square reads.
-    __device__ __forceinline__ u32 span() const { return (SIDE - 1) * stride + (kernel - 1) * dilation + 1; }
+    __device__ __forceinline__ u32 span() const { return (SIDE - 1) * tile_stride() + (kernel - 1) * tile_dilation() + 1; }
     __device__ __forceinline__ u32 tile_pixels() const { return span() * pitch_of(span()); }
 
     // What the depthwise convolution reads for a square: four channels from `channel` on.
     __device__ __forceinline__ Around<true> around(const View &source, const Square &square, u32 channel) const {
         const int padding = (int)((kernel - 1) / 2 * dilation);
         return {source, square.image, channel, (int)(square.top * stride) - padding, (int)(square.left * stride) - padding,
-                height, width};
+                step(), height, width};
     }
 };
 
@@ -40,9 +45,9 @@ template <class Taps>
 __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float *tile, const Taps &w, const ChainShape &shape,
                                           const Square &square, const Line &line, u32 count) {
     const u32 row = pitch_of(shape.span()) * count;
-    const float *x = tile + line.row * shape.stride * row + line.channel;
+    const float *x = tile + line.row * shape.tile_stride() * row + line.channel;
     float sums[SIDE] = {};
-    with_known(shape.kernel, shape.dilation, shape.stride, count,
+    with_known(shape.kernel, shape.tile_dilation(), shape.tile_stride(), count,
                [&](auto known) { convolve<false>(known, sums, x, row, w); });
     float *to = out + line.row * SIDE * out_step + line.channel;
 #pragma unroll
@@ -51,7 +56,10 @@ __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float 
 
 __device__ __forceinline__ u32 least(u32 a, u32 b) { return a < b ? a : b; }
 
-// Shared memory: tile[span][pitch][chunk], depthwise[64][chunk + 4], pointwise[chunk][outputs + 8], taps[kernel kernel][chunk]; at least
+// From row to row of a pointwise kernel in shared memory: rows that a warp reads at once begin in different banks.
+__device__ __forceinline__ u32 pointwise_step(u32 outputs) { return outputs + (outputs % 16 == 8 ? 16 : 8); }
+
+// Shared memory: tile[span][pitch][chunk], depthwise[64][chunk + 4], pointwise[chunk][outputs + 8 or 16], taps[kernel kernel][chunk]; at least
 // 4096 bytes. Grid: splits, groups of 64 outputs, jobs. `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
 template <Precision P, bool NARROW> __device__ void chain_forward(const chain_forward_job &job, const Step *step) {
     constexpr int TILES = NARROW ? 2 : 4;
@@ -60,12 +68,13 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
     const u32 first_output = blockIdx.y * OUTPUTS;
     if (first_output >= channels) return;
     const u32 outputs = least(OUTPUTS, channels - first_output);
-    const u32 a_step = chunk + 4, b_step = least(OUTPUTS, channels) + 8;
+    const u32 a_step = chunk + 4, b_step = pointwise_step(least(OUTPUTS, channels));
     float *tile = reinterpret_cast<float *>(SHARED_MEMORY);
     float *a = tile + shape.tile_pixels() * chunk;
     float *b = a + SQUARE * a_step;
     float *taps = b + chunk * b_step;
     const bool whole = channels == chunk;
+    const Tensor y_tensor = job.y;
     const Warps warps(4);
     const Lane lane(warps);
     Accumulator<TILES> acc;
@@ -92,7 +101,7 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
                 const u32 quads = outputs / 4;
                 for (u32 i = threadIdx.x; i < count * quads; i += THREADS)
                     store4(b + i / quads * b_step + i % quads * 4,
-                           load4(job.pointwise + (size_t)(first + i / quads) * channels + first_output + i % quads * 4));
+                           load4(global(job.pointwise) + (size_t)(first + i / quads) * channels + first_output + i % quads * 4));
                 load_taps(taps, job.depthwise, shape.taps(), channels, first, count);
             }
             finish_tile(tile, batch, walk, shape.around(job.source, square, first + walk.channel));
@@ -127,7 +136,7 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
             for (int half = 0; half < 2; ++half) {
                 const u32 pixel = lane.row + 8 * half;
                 if (square.holds(pixel)) {
-                    float *to = address(job.y, square.image, square.place(pixel)) + first_output + column;
+                    float *to = address(y_tensor, square.image, square.place(pixel)) + first_output + column;
                     *reinterpret_cast<float2 *>(to) = make_float2(acc.c[j][2 * half], acc.c[j][2 * half + 1]);
                 }
             }
@@ -141,10 +150,10 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
     moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, channels);
 }
 
-// `d[64][step]`: the sum of the terms of a square, all channels; 0 where there is no pixel.
+// `d[64][step]`: the sum of the terms of a square, all channels; 0 where there is no pixel. Two terms are asked for at a time.
 __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_backward_job &job, const Step *step,
                                               const Square &square) {
-    constexpr u32 PIXELS = 4;
+    constexpr u32 PIXELS = 2, TERMS = 2;
     const u32 quads = job.channels / 4, stride = THREADS / quads, first = threadIdx.x / quads;
     const u32 channel = (threadIdx.x - first * quads) * 4;
     // Threads left over have no pixel.
@@ -152,15 +161,30 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_
         float4 sums[PIXELS];
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-        for (u32 t = 0; t < job.upstream_count; ++t) {
-            const Term &term = job.upstream[t];
-            if (!keeps(step, square.image, term.cell, term.weight)) continue;
-            const Summand summand(term, step, channel);
+        for (u32 first_term = 0; first_term < job.upstream_count; first_term += TERMS) {
+            float4 y[TERMS][PIXELS];
+            bool kept[TERMS];
 #pragma unroll
-            for (u32 i = 0; i < PIXELS; ++i) {
-                const u32 own = pixel + i * stride;
-                if (own < SQUARE && square.holds(own))
-                    sums[i] = summand.add(load4(address(term.y, square.image, square.place(own)) + channel), sums[i]);
+            for (u32 t = 0; t < TERMS; ++t) {
+                const Term &term = global(job.upstream)[first_term + t];
+                kept[t] = first_term + t < job.upstream_count && keeps(step, square.image, term.cell, term.weight);
+#pragma unroll
+                for (u32 i = 0; i < PIXELS; ++i) {
+                    const u32 own = pixel + i * stride;
+                    y[t][i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+                    if (kept[t] && own < SQUARE && square.holds(own))
+                        y[t][i] = load4(address(term.y, square.image, square.place(own)) + channel);
+                }
+            }
+#pragma unroll
+            for (u32 t = 0; t < TERMS; ++t) {
+                if (!kept[t]) continue;
+                const Summand summand(global(job.upstream)[first_term + t], step, channel);
+#pragma unroll
+                for (u32 i = 0; i < PIXELS; ++i) {
+                    const u32 own = pixel + i * stride;
+                    if (own < SQUARE && square.holds(own)) sums[i] = summand.add(y[t][i], sums[i]);
+                }
             }
         }
 #pragma unroll
@@ -190,7 +214,7 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
     const bool weights = job.partials != nullptr;
     for (u32 i = threadIdx.x; i < count * all_quads; i += THREADS)
         store4(w + i / all_quads * d_step + i % all_quads * 4,
-               load4(job.pointwise + (size_t)(first + i / all_quads) * channels + i % all_quads * 4));
+               load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4));
     if (weights) load_taps(taps, job.depthwise, shape.taps(), channels, first, count);
 
     // The pointwise gradient: warps share out its tiles, and the pixels of a square if there are few.
@@ -207,6 +231,8 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
     const Lane lane(warps);
     const Walk walk(span, count);
     const u32 tile_row = pitch_of(span) * count;
+    // Read once: what is written might lie in a job, as far as the compiler knows.
+    const Tensor z_tensor = job.z;
     const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     for (u32 index = share.first; index < share.last; ++index) {
         const Square square(index, shape.out_height(), shape.out_width());
@@ -231,7 +257,7 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
                 const u32 pixel = lane.row + 8 * half;
                 const float2 v = make_float2(z.c[j][2 * half], z.c[j][2 * half + 1]);
                 if (square.holds(pixel)) {
-                    float *to = address(job.z, square.image, square.place(pixel)) + first + column;
+                    float *to = address(z_tensor, square.image, square.place(pixel)) + first + column;
                     *reinterpret_cast<float2 *>(to) = v;
                 }
                 if (weights) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
@@ -245,8 +271,8 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
                 float g[SIDE], out[SIDE] = {};
 #pragma unroll
                 for (u32 i = 0; i < SIDE; ++i) g[i] = own[i * a_step];
-                const float *x = tile + line.row * shape.stride * tile_row + line.channel;
-                with_channels<ANY>(shape.kernel, shape.dilation, shape.stride, count, [&](auto known) {
+                const float *x = tile + line.row * shape.tile_stride() * tile_row + line.channel;
+                with_channels<ANY>(shape.kernel, shape.tile_dilation(), shape.tile_stride(), count, [&](auto known) {
                     convolve_and_correlate(known, out, tap_sums, g, x, tile_row, taps + line.channel);
                 });
 #pragma unroll
@@ -259,7 +285,7 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
         __syncthreads();
     }
     if (!weights) return;
-    float *out = job.partials + (size_t)blockIdx.x * (shape.taps() * channels + (size_t)channels * channels);
+    float *out = global(job.partials) + (size_t)blockIdx.x * (shape.taps() * channels + (size_t)channels * channels);
     // Nobody needs what lies behind `pointwise` any more: `room[row][tap][channel]`.
     float *room = a;
     if (line.works()) {

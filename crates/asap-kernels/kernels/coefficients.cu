@@ -13,13 +13,19 @@ constexpr double STATISTICS_MOMENTUM = 0.1;
 // Sums over splits, the splits shared out over the lanes of a channel; lane 0 gets them. All threads take part.
 template <u32 N>
 __device__ __forceinline__ void totals(const Sums (&of)[N], const Lanes &place, u32 channel, double (&sums)[N]) {
+    u32 splits = 0;
 #pragma unroll
     for (u32 i = 0; i < N; ++i) {
         sums[i] = 0.0;
-        if (place.lane >= place.lanes) continue;
-        const double *at = of[i].at + channel;
+        splits = max(splits, of[i].splits);
+    }
+    if (place.lane < place.lanes) {
 #pragma unroll 8
-        for (u32 split = place.lane; split < of[i].splits; split += place.lanes) sums[i] += at[(size_t)split * of[i].stride];
+        for (u32 split = place.lane; split < splits; split += place.lanes) {
+#pragma unroll
+            for (u32 i = 0; i < N; ++i)
+                if (split < of[i].splits) sums[i] += global(of[i].at)[(size_t)split * of[i].stride + channel];
+        }
     }
     fold(sums, place);
 }

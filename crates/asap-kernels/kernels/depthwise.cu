@@ -21,7 +21,7 @@ struct Reach {
     __device__ __forceinline__ Around<false> around(const Depthwise &convolution, const Square &square, u32 channel, u32 stride) const {
         const u32 height = (square.height + stride - 1) / stride, width = (square.width + stride - 1) / stride;
         return {{convolution.z, nullptr, nullptr}, square.image, channel, (int)(square.top / stride) + first,
-                (int)(square.left / stride) + first, height, width};
+                (int)(square.left / stride) + first, 1, height, width};
     }
 };
 
@@ -61,9 +61,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
     if (first >= job.channels) return;
     const u32 count = job.channels - first < CHUNK ? job.channels - first : CHUNK;
     float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;
-    const Line line(count);
+    Line line(count);
+    // At stride 2 a row has every other row of taps: lanes of a warp that has two rows go the same way.
+    if (stride == 2 && line.works()) line.row = line.row % 4 * 2 + line.row / 4;
     const u32 channel = first + line.channel;
-    const float a = job.source.a ? job.source.a[channel] : 1.0f, b = job.source.a ? job.source.b[channel] : 0.0f;
+    // Read once: what is written might lie in a job, as far as the compiler knows.
+    const Tensor source = job.source.y, out_tensor = job.out;
+    const bool normalised = job.source.a, add = job.add, summed = job.sums;
+    const float a = normalised ? job.source.a[channel] : 1.0f, b = normalised ? job.source.b[channel] : 0.0f;
     double sums[2] = {0.0, 0.0};
     const Share share = share_of(squares(step->images, job.height, job.width), blockIdx.x, gridDim.x);
     // The next tile is on its way while one is computed with.
@@ -81,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
         if (line.works()) {
 #pragma unroll
             for (u32 i = 0; i < SIDE; ++i)
-                if (square.holds(line.row, i)) y[i] = address(job.source.y, square.image, square.place(line.row, i))[channel];
+                if (square.holds(line.row, i)) y[i] = address(source, square.image, square.place(line.row, i))[channel];
         }
         for (u32 c = 0; c < job.count; ++c) {
             const Depthwise &convolution = job.convolutions[c];
@@ -109,27 +114,40 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
             });
         }
         if (line.works()) {
+            // The row's pixels lie side by side.
+            const u32 place = square.place(line.row, 0);
+            float *to = address(out_tensor, square.image, place) + channel;
             float extra[SIDE] = {}, before[SIDE] = {};
+            if (job.extra.at) {
+                const float *from = address(job.extra, square.image, place) + channel;
+                const u32 pixel = job.extra.pixel;
 #pragma unroll
-            for (u32 i = 0; i < SIDE; ++i) {
-                if (!square.holds(line.row, i)) continue;
-                const u32 place = square.place(line.row, i);
-                if (job.extra.at) extra[i] = address(job.extra, square.image, place)[channel];
-                if (job.add) before[i] = address(job.out, square.image, place)[channel];
+                for (u32 i = 0; i < SIDE; ++i)
+                    if (square.holds(line.row, i)) extra[i] = from[i * pixel];
+            }
+            if (add) {
+#pragma unroll
+                for (u32 i = 0; i < SIDE; ++i)
+                    if (square.holds(line.row, i)) before[i] = to[i * out_tensor.pixel];
             }
 #pragma unroll
             for (u32 i = 0; i < SIDE; ++i) {
-                if (!square.holds(line.row, i)) continue;
-                const float source = job.source.a ? fmaf(a, y[i], b) : y[i];
-                const float gradient = before[i] + (source > 0.0f ? out[i] + extra[i] : 0.0f);
-                address(job.out, square.image, square.place(line.row, i))[channel] = gradient;
-                sums[0] += (double)gradient;
-                sums[1] += (double)gradient * (double)y[i];
+                const float value = normalised ? fmaf(a, y[i], b) : y[i];
+                out[i] = before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f);
+                if (square.holds(line.row, i)) to[i * out_tensor.pixel] = out[i];
+            }
+            if (summed) {
+#pragma unroll
+                for (u32 i = 0; i < SIDE; ++i) {
+                    if (!square.holds(line.row, i)) continue;
+                    sums[0] += (double)out[i];
+                    sums[1] += (double)out[i] * (double)y[i];
+                }
             }
         }
         square = next;
     }
-    if (!job.sums) return;
+    if (!summed) return;
     // What is folded lies where the tiles were.
     __syncthreads();
     fold(sums, Lanes(count));

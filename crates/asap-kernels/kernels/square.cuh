@@ -68,7 +68,7 @@ struct Walk {
     __device__ __forceinline__ u32 place() const { return (row * pitch_of(side) + column) * count + channel; }
 };
 
-// Four channels of a view around the pixel (`top`, `left`), which is the tile's first.
+// Four channels of every `step`th pixel of a view from (`top`, `left`) on, which is the tile's first.
 template <bool RELU> struct Around {
     const float *at; // of pixel 0 of the image
     const float *a;
@@ -76,20 +76,22 @@ template <bool RELU> struct Around {
     u32 pixel;
     int top;
     int left;
+    u32 step;
     u32 height;
     u32 width;
 
-    __device__ __forceinline__ Around(const View &source, u32 image, u32 channel, int top, int left, u32 height, u32 width)
+    __device__ __forceinline__ Around(const View &source, u32 image, u32 channel, int top, int left, u32 step, u32 height, u32 width)
         : at(address(source.y, image, 0) + channel), a(source.a ? source.a + channel : nullptr), b(source.b + channel),
-          pixel(source.y.pixel), top(top), left(left), height(height), width(width) {}
+          pixel(source.y.pixel), top(top), left(left), step(step), height(height), width(width) {}
 
+    __device__ __forceinline__ u32 row(const Walk &walk) const { return (u32)(top + (int)(walk.row * step)); }
+    __device__ __forceinline__ u32 column(const Walk &walk) const { return (u32)(left + (int)(walk.column * step)); }
     __device__ __forceinline__ bool holds(const Walk &walk) const {
-        return !walk.ended() && (u32)(top + (int)walk.row) < height && (u32)(left + (int)walk.column) < width;
+        return !walk.ended() && row(walk) < height && column(walk) < width;
     }
     // As it lies there.
     __device__ __forceinline__ float4 load(const Walk &walk) const {
-        const u32 place = (u32)(top + (int)walk.row) * width + (u32)(left + (int)walk.column);
-        return load4(at + (size_t)place * pixel);
+        return load4(at + (size_t)(row(walk) * width + column(walk)) * pixel);
     }
 };
 
@@ -111,8 +113,8 @@ struct Batch {
     template <bool RELU> __device__ __forceinline__ void store(float *tile, Walk &walk, const Around<RELU> &around) const {
         float4 a = make_float4(1.0f, 1.0f, 1.0f, 1.0f), b = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
         if (around.a) {
-            a = load4(around.a);
-            b = load4(around.b);
+            a = load4(global(around.a));
+            b = load4(global(around.b));
         }
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
@@ -141,7 +143,7 @@ __device__ __forceinline__ void load_taps(float *to, const float *kernel, u32 ta
     const u32 step = THREADS / count, own = threadIdx.x / count, channel = threadIdx.x % count;
     // Threads left over have none.
     for (u32 tap = own < step ? own : taps; tap < taps; tap += step)
-        to[tap * count + channel] = kernel[(size_t)tap * channels + first + channel];
+        to[tap * count + channel] = global(kernel)[(size_t)tap * channels + first + channel];
 }
 
 // The row and channel of a square that a thread convolves; beyond the square there is nothing to do.
@@ -187,18 +189,17 @@ __device__ __forceinline__ void with_known(u32 kernel, u32 dilation, u32 stride,
     }
 }
 
-// Inputs that a row of outputs reads, in steps of those that any of them reads.
+// Inputs that a row of outputs reads.
 template <class Known> struct Reads {
-    static constexpr u32 STEP = Known::DILATION == 2 && Known::STRIDE == 2 ? 2 : 1;
-    static constexpr u32 COUNT = ((SIDE - 1) * Known::STRIDE + (Known::KERNEL - 1) * Known::DILATION) / STEP + 1;
+    static constexpr u32 COUNT = (SIDE - 1) * Known::STRIDE + (Known::KERNEL - 1) * Known::DILATION + 1;
     float v[COUNT];
 
     __device__ __forceinline__ Reads(const float *x, u32 count) {
 #pragma unroll
-        for (u32 i = 0; i < COUNT; ++i) v[i] = x[i * STEP * count];
+        for (u32 i = 0; i < COUNT; ++i) v[i] = x[i * count];
     }
     __device__ __forceinline__ float of(u32 output, u32 tap) const {
-        return v[(output * Known::STRIDE + tap * Known::DILATION) / STEP];
+        return v[output * Known::STRIDE + tap * Known::DILATION];
     }
 };
 

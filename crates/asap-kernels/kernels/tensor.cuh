@@ -5,8 +5,16 @@
 // Blocks of a multiprocessor that registers must suffice for. Without a number nvcc aims at more, and then spills.
 constexpr u32 RESIDENT = 2;
 
+// A pointer out of a table of jobs, none of which points to shared memory: the compiler need not put reads of it after writes there.
+template <class T> __device__ __forceinline__ T *global(T *at) {
+#ifdef __CUDACC__
+    __builtin_assume(__isGlobal(at));
+#endif
+    return at;
+}
+
 __device__ __forceinline__ float *address(const Tensor &t, u32 image, u32 pixel) {
-    return t.at + (size_t)image * t.image + (size_t)pixel * t.pixel;
+    return global(t.at) + (size_t)image * t.image + (size_t)pixel * t.pixel;
 }
 
 __device__ __forceinline__ float4 load4(const float *at) { return *reinterpret_cast<const float4 *>(at); }
@@ -38,13 +46,13 @@ __device__ __forceinline__ float4 where_positive4(float4 sign, float4 v) {
 // One value of a view. The product is fused everywhere, so that a value is the same bits wherever it is read.
 __device__ __forceinline__ float value(const View &view, u32 image, u32 pixel, u32 channel) {
     const float y = address(view.y, image, pixel)[channel];
-    return view.a ? fmaf(view.a[channel], y, view.b[channel]) : y;
+    return view.a ? fmaf(global(view.a)[channel], y, global(view.b)[channel]) : y;
 }
 
 // Channels `channel..channel + 4` of a view.
 __device__ __forceinline__ float4 value4(const View &view, u32 image, u32 pixel, u32 channel) {
     const float4 y = load4(address(view.y, image, pixel) + channel);
-    return view.a ? fma4(load4(view.a + channel), y, load4(view.b + channel)) : y;
+    return view.a ? fma4(load4(global(view.a) + channel), y, load4(global(view.b) + channel)) : y;
 }
 
 // SplitMix64 of a counter, as `src/regularisation.rs` has it.
@@ -73,10 +81,10 @@ struct Summand {
         float factor = 1.0f;
         if (term.factor) {
             const bool may_be_lost = term.weight != NEVER_LOST && step->drop_path > 0.0f;
-            factor = *term.factor * (may_be_lost ? step->kept_scale : 1.0f);
+            factor = *global(term.factor) * (may_be_lost ? step->kept_scale : 1.0f);
         }
-        scale = term.scale ? times4(load4(term.scale + channel), factor) : make_float4(factor, factor, factor, factor);
-        shift = term.shift ? times4(load4(term.shift + channel), factor) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        scale = term.scale ? times4(load4(global(term.scale) + channel), factor) : make_float4(factor, factor, factor, factor);
+        shift = term.shift ? times4(load4(global(term.shift) + channel), factor) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     }
     __device__ __forceinline__ float4 add(float4 y, float4 sum) const { return add4(shift, fma4(scale, y, sum)); }
 };

@@ -12,6 +12,7 @@ mod compile;
 mod failure;
 #[cfg(unix)]
 #[path = "../../../asap-kernels/tests/device/host.rs"]
+#[expect(dead_code, reason = "as above")]
 mod host;
 #[cfg(unix)]
 mod on_a_device;

@@ -3,6 +3,7 @@
 use super::Lowering;
 use super::product::Forward;
 use super::tasks::SUMS_FLOATS;
+use crate::depthwise::Taps;
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::error::Error;
@@ -214,9 +215,15 @@ pub(super) fn kind_number(kind: PoolKind) -> u32 {
     }
 }
 
-/// Pixels along a side of what a square of outputs reads.
+/// Pixels along a side of the tile that a square of outputs reads, which leaves out what no output reads.
 pub(super) fn span(chain: &Chain) -> usize {
-    7 * chain.taps.stride + (chain.taps.kernel - 1) * chain.taps.dilation + 1
+    let Taps {
+        kernel,
+        dilation,
+        stride,
+    } = chain.taps;
+    let step = if stride == 2 && dilation == 2 { 2 } else { 1 };
+    (7 * stride + (kernel - 1) * dilation) / step + 1
 }
 
 /// Taps of the depthwise convolution.
@@ -233,5 +240,9 @@ pub(super) fn tile_pixels(side: usize) -> usize {
 fn forward_floats(chain: &Chain, channels: usize) -> usize {
     let (chunk, outputs) = (channels.min(32), channels.min(64));
     let tile = tile_pixels(span(chain)) * chunk;
-    (tile + 64 * (chunk + 4) + chunk * (outputs + 8) + taps(chain) * chunk).max(1024)
+    (tile
+        + 64 * (chunk + 4)
+        + chunk * (outputs + if outputs % 16 == 8 { 16 } else { 8 })
+        + taps(chain) * chunk)
+        .max(1024)
 }
