@@ -208,6 +208,15 @@ impl CudaDevice {
         Ok(())
     }
 
+    /// Waits for copies from or to the caller's memory, which none of them may use any more when this is over, whatever has failed.
+    fn finish(&mut self) -> Result<(), Error> {
+        let done = self.synchronise();
+        if done.is_err() {
+            self.wait();
+        }
+        done
+    }
+
     /// Waits for everything launched, whatever has failed.
     fn wait(&mut self) {
         // An error kept from an earlier call comes back before anything is waited for, once. What fails then has failed before:
