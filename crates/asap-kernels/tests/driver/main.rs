@@ -16,5 +16,6 @@ mod failures;
 mod host;
 mod mistakes;
 mod order;
+mod scattered;
 mod scene;
 mod stand_in;

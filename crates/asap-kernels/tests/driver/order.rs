@@ -3,6 +3,7 @@
 use asap_kernels::device::{CudaDevice, Device, Part};
 
 use crate::host::HostDevice;
+use crate::scattered::Scattered;
 use crate::scene::play;
 use crate::stand_in::{Order, StandIn};
 
@@ -45,12 +46,28 @@ fn a_device_that_is_gone_leaves_nothing_and_another_goes_on() {
 }
 
 #[test]
-fn a_device_may_go_to_another_thread() {
-    let _stand_in = StandIn::new(Order::Late);
+fn a_device_that_goes_while_it_computes_waits_for_what_it_gives_back() {
+    for order in ORDERS {
+        let stand_in = StandIn::new(order);
+        let mut device = CudaDevice::new(0).unwrap();
+        let address = device.allocate(64).unwrap();
+        device.upload(address, &[1; 64]).unwrap();
+        let parts = [Part { address, bytes: 64 }];
+        device.fetch(&parts).unwrap();
+        drop(device);
+        assert_eq!(stand_in.left(), "");
+    }
+}
+
+#[test]
+fn every_call_may_come_from_another_thread() {
+    let stand_in = StandIn::new(Order::Late);
     let mut device = CudaDevice::new(0).unwrap();
     let home = play(&mut device).unwrap();
-    let elsewhere = std::thread::spawn(move || play(&mut device).unwrap());
-    assert!(elsewhere.join().unwrap() == home);
+    let mut device = Scattered(device);
+    assert!(play(&mut device).unwrap() == home);
+    std::thread::spawn(move || drop(device)).join().unwrap();
+    assert_eq!(stand_in.left(), "");
 }
 
 /// Uploads before a copy is asked for, and copies that are under way.
