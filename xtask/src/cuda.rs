@@ -250,6 +250,29 @@ mod tests {
         assert!(parse(&["test", "--on-gpu=first"]).is_err());
     }
 
+    /// Whoever includes `chosen.rs` chooses a device.
+    #[test]
+    fn every_test_that_chooses_a_device_is_among_those_of_the_check() {
+        let mut found = 0;
+        for package in std::fs::read_dir(root().unwrap().join("crates")).unwrap() {
+            let package = package.unwrap().path();
+            let Ok(tests) = std::fs::read_dir(package.join("tests")) else {
+                continue;
+            };
+            for test in tests {
+                let test = test.unwrap().path();
+                let main = std::fs::read_to_string(test.join("main.rs")).unwrap_or_default();
+                if main.contains("mod chosen;") {
+                    for name in [&package, &test].map(|path| path.file_name().unwrap()) {
+                        assert!(DEVICE_TESTS.iter().any(|word| *word == name), "{name:?}");
+                    }
+                    found += 1;
+                }
+            }
+        }
+        assert_eq!(found, 3);
+    }
+
     #[test]
     fn a_task_without_arguments_takes_none() {
         assert!(parse(&["check"]).is_ok());

@@ -100,8 +100,7 @@ extern "C" CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device
     return CUDA_SUCCESS;
 }
 
-// The last release ends the context. The driver takes everything of it back then, as it does with memory here; whatever else is
-// left was forgotten.
+// The last release ends the context. The driver takes everything of it back then, but nobody may rely on being the last.
 extern "C" CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
     const Call call(__func__, Call::INITIALISED);
     if (call.refused()) return call.refused();
@@ -109,7 +108,7 @@ extern "C" CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
     State &it = state();
     if (it.retained == 0) return wrong(CUDA_ERROR_INVALID_CONTEXT, "a context is released that nobody has");
     if (--it.retained > 0) return call.failed();
-    const std::string forgotten = left(false);
+    const std::string forgotten = left();
     if (!forgotten.empty()) wrong(CUDA_ERROR_ILLEGAL_STATE, "a context ends with %s", forgotten.c_str());
     check_memory("a context that ends");
     forget_all();

@@ -6,6 +6,7 @@ use crate::scene::play;
 use crate::stand_in::{Order, StandIn};
 
 const OUT_OF_MEMORY: u32 = 2;
+const STUB_LIBRARY: u32 = 34;
 const NO_DEVICE: u32 = 100;
 const INVALID_IMAGE: u32 = 200;
 const LAUNCH_FAILED: u32 = 719;
@@ -113,6 +114,7 @@ fn a_kernel_that_fails_ends_everything_with_its_error_and_nothing_hangs() {
 fn a_device_that_cannot_be_opened_says_why_and_leaves_nothing() {
     let stand_in = StandIn::new(Order::Late);
     for (function, status, expected) in [
+        ("cuInit", STUB_LIBRARY, "there is no NVIDIA driver"),
         ("cuInit", NO_DEVICE, "the driver finds no GPU"),
         ("cuDevicePrimaryCtxRetain", OUT_OF_MEMORY, "out of memory"),
         ("cuStreamCreate", OUT_OF_MEMORY, "out of memory"),

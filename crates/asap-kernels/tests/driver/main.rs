@@ -10,6 +10,7 @@
 #[path = "../device/compile.rs"]
 #[expect(dead_code, reason = "of what builds the kernels, this needs a part")]
 mod compile;
+mod engine;
 mod failures;
 #[path = "../device/host.rs"]
 #[expect(dead_code, reason = "of a device that is the host, this needs a part")]

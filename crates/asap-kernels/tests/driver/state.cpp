@@ -93,7 +93,7 @@ Call::Call(const char *function, Need need) : guard_(state().lock) {
     }
 }
 
-std::string left(bool memory_of_device) {
+std::string left() {
     const State &it = state();
     std::string text;
     count(text, it.modules.objects.size(), "modules");
@@ -102,7 +102,7 @@ std::string left(bool memory_of_device) {
     count(text, it.graphs.objects.size(), "graphs");
     count(text, it.execs.objects.size(), "executable graphs");
     count(text, it.host.size(), "pieces of page-locked memory");
-    if (memory_of_device) count(text, it.device.size(), "allocations");
+    count(text, it.device.size(), "allocations");
     return text;
 }
 
@@ -154,5 +154,5 @@ extern "C" void asap_stand_in_finding(char *text, size_t bytes) {
 // What has not been given back.
 extern "C" void asap_stand_in_left(char *text, size_t bytes) {
     const std::lock_guard<std::recursive_mutex> guard(state().lock);
-    copy(left(true), text, bytes);
+    copy(left(), text, bytes);
 }

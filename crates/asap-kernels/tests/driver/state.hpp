@@ -178,8 +178,8 @@ const Memory *holding(const std::map<uint64_t, Memory> &memory, uint64_t address
 void check_memory(const char *after);
 // Forgets what is left of a context that ends.
 void forget_all();
-// What has not been given back, in words; memory of the device only if asked for.
-std::string left(bool memory_of_device);
+// What has not been given back, in words.
+std::string left();
 
 uint64_t number(const void *handle);
 

@@ -163,6 +163,7 @@ extern "C" CUresult cuEventRecord(CUevent handle, CUstream stream) {
     Item item = {Item::EVENT};
     item.event = state().events.find(handle);
     if (!item.event) return wrong(CUDA_ERROR_INVALID_HANDLE, "cuEventRecord of what is no event");
+    // The driver would forget the first time; asap has an event for each.
     if (item.event->recorded) return wrong(CUDA_ERROR_INVALID_HANDLE, "an event is recorded a second time");
     item.event->recorded = true;
     return enqueue(__func__, stream, item);

@@ -26,11 +26,13 @@ impl Device for CudaDevice {
             self.free(address);
             return Err(self.failed(&what(), error));
         }
+        self.allocations.insert(address);
         Ok(address)
     }
 
     fn free(&mut self, address: u64) {
         self.wait();
+        self.allocations.remove(&address);
         if self.bind().is_ok() {
             // SAFETY: the memory came from `allocate`, and nothing runs that uses it.
             let _ = unsafe { result::free_sync(address) };
