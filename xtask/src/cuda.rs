@@ -38,6 +38,28 @@ const FEATURES: &str = "asap-cli/cuda,asap-benches/cuda";
 /// Names the device that tests of the kernels run on.
 const TEST_DEVICE: &str = "ASAP_TEST_DEVICE";
 
+/// The tests that choose a device, and those of the code that talks to the driver.
+const DEVICE_TESTS: [&str; 18] = [
+    "test",
+    "--release",
+    "--package",
+    "asap-kernels",
+    "--package",
+    "asap-space",
+    "--package",
+    "asap-train",
+    "--features",
+    "asap-kernels/cuda,asap-space/cuda,asap-train/cuda",
+    "--test",
+    "device",
+    "--test",
+    "driver",
+    "--test",
+    "on_a_device",
+    "--test",
+    "job",
+];
+
 /// `setup | build | check | test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -54,7 +76,8 @@ enum Task {
     Setup,
     /// Build target/cuda/release/asap: `cargo build --release --package asap-cli --bin asap --features cuda ARGS`
     Build(Cargo),
-    /// Compile the kernels and lint everything written for CUDA; what a change must pass where no GPU is
+    /// Compile the kernels, lint everything written for CUDA, and run it on the CPU behind a stand-in for the driver; what a change must
+    /// pass where no GPU is
     Check,
     /// Run every test of a CUDA build: `cargo test --workspace --release --features asap-cli/cuda,asap-benches/cuda ARGS`
     Test(Test),
@@ -130,14 +153,16 @@ fn build_with(compiler: &Compiler, arguments: &[String]) -> Result<PathBuf> {
     Ok(root()?.join(BUILT).join("release/asap"))
 }
 
-/// Clippy over all that a CUDA build compiles. The build script of asap-kernels runs in it and compiles the kernels, so an
-/// error in them is an error here; candle's own are left out.
+/// Clippy over all that a CUDA build compiles, and the tests of the kernels as that build runs them, but for the driver. The build script
+/// of asap-kernels runs in it and compiles the kernels, so an error in them is an error here; candle's own are left out.
 fn check_with(compiler: &Compiler) -> Result<()> {
     let command = ["clippy", "--workspace", "--all-targets", "--release"];
     let command = command.iter().chain(&["--features", FEATURES]);
     let lints = ["--", "-D", "warnings"].map(str::to_owned);
     let nvcc = &compiler.nvcc_without_candle;
-    cargo_with(CHECKED, nvcc, compiler, command, &lints, None)
+    cargo_with(CHECKED, nvcc, compiler, command, &lints, None)?;
+    let device = Some((TEST_DEVICE, "stand-in"));
+    cargo_with(CHECKED, nvcc, compiler, &DEVICE_TESTS, &[], device)
 }
 
 /// Every test; those of the kernels on the GPU that is asked for, and if it cannot be had they fail.
@@ -223,6 +248,29 @@ mod tests {
             }
         }
         assert!(parse(&["test", "--on-gpu=first"]).is_err());
+    }
+
+    /// Whoever includes `chosen.rs` chooses a device.
+    #[test]
+    fn every_test_that_chooses_a_device_is_among_those_of_the_check() {
+        let mut found = 0;
+        for package in std::fs::read_dir(root().unwrap().join("crates")).unwrap() {
+            let package = package.unwrap().path();
+            let Ok(tests) = std::fs::read_dir(package.join("tests")) else {
+                continue;
+            };
+            for test in tests {
+                let test = test.unwrap().path();
+                let main = std::fs::read_to_string(test.join("main.rs")).unwrap_or_default();
+                if main.contains("mod chosen;") {
+                    for name in [&package, &test].map(|path| path.file_name().unwrap()) {
+                        assert!(DEVICE_TESTS.iter().any(|word| *word == name), "{name:?}");
+                    }
+                    found += 1;
+                }
+            }
+        }
+        assert_eq!(found, 3);
     }
 
     #[test]

@@ -284,8 +284,11 @@ impl DeviceEngine {
 impl Drop for DeviceEngine {
     fn drop(&mut self) {
         self.forget_graphs();
-        self.device.free(self.built.block);
-        self.device.free(self.built.descent_table);
+        // There is none where no plan could take the place of another.
+        if self.built.block != 0 {
+            self.device.free(self.built.block);
+            self.device.free(self.built.descent_table);
+        }
         self.forget_alphas();
         self.forget_average();
         if let Some(images) = &self.images {

@@ -1,4 +1,5 @@
-//! Builds `.cu` files for the host with its C++ compiler and the shim, and opens what comes out.
+//! Builds `.cu` files for the host with its C++ compiler and the shim, and the stand-in for the driver of GPUs that runs them; opens
+//! what comes out.
 
 use std::collections::hash_map::DefaultHasher;
 use std::ffi::OsString;
@@ -141,6 +142,18 @@ impl Kernels {
     }
 }
 
+/// The stand-in for the driver of GPUs (`tests/driver`), open until the process ends. It has the name of the driver's library, so
+/// that whoever opens that afterwards finds it open.
+#[cfg(feature = "cuda")]
+pub(crate) fn stand_in() -> &'static Library {
+    static STAND_IN: OnceLock<Library> = OnceLock::new();
+    STAND_IN.get_or_init(|| {
+        let path = compiled_stand_in(&crate_folder().join("tests/driver"));
+        // SAFETY: the library was made of this crate's sources and begins with constructors of empty containers.
+        unsafe { Library::new(path) }.unwrap()
+    })
+}
+
 /// Also where another crate of the workspace tests with this file.
 fn crate_folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../asap-kernels"))
@@ -177,24 +190,58 @@ fn compiled(source: &Path, watched: bool) -> PathBuf {
     let stem = source.file_stem().unwrap().to_string_lossy();
     let stem = format!("{stem}-{:016x}", made_of.finish());
     let library = folder.join(format!("{stem}.so"));
-    if library.exists() {
-        return library;
-    }
-    // Another process may be making the same.
-    let unfinished = |ending: &str| folder.join(format!("{stem}-{}{ending}", std::process::id()));
-    let [object, shim, linked] = ["-kernels.o", "-shim.o", ".so"].map(unfinished);
-    let mut checked = flags.clone();
-    checked.push(&checks);
-    compile(&compiler, &checked, source, &object);
-    compile(&compiler, &flags, &shim_folder().join("shim.cpp"), &shim);
-    let mut link = Command::new(&compiler);
-    link.args(["-shared", "-pthread", "-o"]);
-    run(link.arg(&linked).args([&object, &shim]));
-    fs::rename(&linked, &library).unwrap();
-    for left in [object, shim] {
-        fs::remove_file(left).unwrap();
-    }
+    make(&library, |linked| {
+        let object = linked.with_extension("kernels.o");
+        let shim = linked.with_extension("shim.o");
+        let mut checked = flags.clone();
+        checked.push(&checks);
+        compile(&compiler, &checked, source, &object);
+        compile(&compiler, &flags, &shim_folder().join("shim.cpp"), &shim);
+        let mut link = Command::new(&compiler);
+        link.args(["-shared", "-pthread", "-o"]);
+        run(link.arg(linked).args([&object, &shim]));
+        for left in [object, shim] {
+            fs::remove_file(left).unwrap();
+        }
+    });
     library
+}
+
+/// `libcuda.so.1` in a folder of its own, which programs open where `LD_LIBRARY_PATH` names the folder. The kernels and the shim lie in
+/// the library that other tests use.
+#[cfg(feature = "cuda")]
+fn compiled_stand_in(sources_in: &Path) -> PathBuf {
+    const NAME: &str = "libcuda.so.1";
+    let kernels = compiled(&crate_folder().join("kernels/module.cu"), false);
+    let mut made_of = DefaultHasher::new();
+    kernels.hash(&mut made_of);
+    let files = sources(sources_in);
+    for file in &files {
+        fs::read(file).unwrap().hash(&mut made_of);
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = folder.join(format!("stand-in-{:016x}", made_of.finish()));
+    fs::create_dir_all(&folder).unwrap();
+    let library = folder.join(NAME);
+    make(&library, |linked| {
+        let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+        let mut command = Command::new(compiler);
+        command.args(flags()).args(["-shared", "-o"]).arg(linked);
+        command.arg(format!("-Wl,-soname,{NAME}"));
+        let headers = Some("hpp".as_ref());
+        command.args(files.iter().filter(|file| file.extension() != headers));
+        run(command.arg(kernels));
+    });
+    library
+}
+
+/// Makes a file that is not there yet. Another process may be making the same: only what is whole gets the file's name.
+fn make(file: &Path, write: impl FnOnce(&Path)) {
+    if !file.exists() {
+        let unfinished = file.with_extension(std::process::id().to_string());
+        write(&unfinished);
+        fs::rename(&unfinished, file).unwrap();
+    }
 }
 
 /// Arithmetic as it is written: a fused multiply-add is one where the kernel asks for it and nowhere else.

@@ -1,9 +1,9 @@
 //! The kernels for GPUs, run on the host: the same `.cu` files, built by the host's C++ compiler behind a shim that runs
 //! the threads of a block as fibers.
 //!
-//! `whole_plans` and `small_kernels` run on a GPU instead where one is chosen (`chosen`). What only the host can do stays there:
-//! to watch for races and for accesses outside of all memory (`HostDevice::watched`), to guard what lies beside an allocation, to
-//! shuffle threads, and to try the shim itself (`shim`); `abi` compares texts.
+//! `whole_plans` and `small_kernels` run on a GPU instead where one is chosen (`chosen`), or on the host through the code for GPUs.
+//! What only the host can do stays there: to watch for races and for accesses outside of all memory (`HostDevice::watched`), to guard
+//! what lies beside an allocation, to shuffle threads, and to try the shim itself (`shim`); `abi` compares texts.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crate::chosen;
+use crate::chosen::{self, Chosen};
 use crate::host::HostDevice;
 use crate::scene::{Stripes, TemporaryFolder, config, finished, run_for};
 use asap_anneal::{AnnealConfig, Annealer, EdgeRule};
@@ -70,9 +70,9 @@ fn a_run_on_a_device_learns_what_it_learns_on_the_processor() {
 /// A network, with the race detector on where the host runs it, and the annealer of its alphas.
 fn annealed(edge_rule: EdgeRule) -> (Network, Annealer) {
     let open = || -> Result<Box<dyn Device>, _> {
-        Ok(match chosen::gpu() {
-            Some(_) => chosen::device(2),
-            None => Box::new(HostDevice::watched(2)),
+        Ok(match chosen::chosen() {
+            Chosen::Host => Box::new(HostDevice::watched(2)),
+            _ => chosen::device(2),
         })
     };
     let place = Place::Device(Accelerator::new(Precision::F32, open).unwrap());

@@ -26,12 +26,17 @@ impl Device for CudaDevice {
         let address = address.map_err(|error| self.failed(&what(), error))?;
         // SAFETY: the memory has been allocated; the stream runs in order.
         let zeroed = unsafe { result::memset_d8_async(address, 0, bytes, self.stream.cu_stream()) };
-        zeroed.map_err(|error| self.failed(&what(), error))?;
+        if let Err(error) = zeroed {
+            self.free(address);
+            return Err(self.failed(&what(), error));
+        }
+        self.allocations.insert(address);
         Ok(address)
     }
 
     fn free(&mut self, address: u64) {
         self.wait();
+        self.allocations.remove(&address);
         if self.bind().is_ok() {
             // SAFETY: the memory came from `allocate`, and nothing runs that uses it.
             let _ = unsafe { result::free_sync(address) };
@@ -47,7 +52,7 @@ impl Device for CudaDevice {
             // SAFETY: the memory on the device is as large, and the bytes stay until the copy is done.
             let copied =
                 unsafe { result::memcpy_htod_async(address, bytes, self.stream.cu_stream()) };
-            let done = self.synchronise();
+            let done = self.finish();
             copied.map_err(|error| self.failed("a copy", error))?;
             return done;
         }
@@ -64,7 +69,7 @@ impl Device for CudaDevice {
         self.bind()?;
         // SAFETY: the caller's memory is as large, and the bytes stay until the copy is done.
         let copied = unsafe { result::memcpy_dtoh_async(bytes, address, self.stream.cu_stream()) };
-        let done = self.synchronise();
+        let done = self.finish();
         copied.map_err(|error| self.failed("a copy", error))?;
         done
     }

@@ -3,7 +3,7 @@
 mod commands;
 mod staging;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 
 use super::abi::THREADS;
-use super::launch::Launch;
+use super::launch::{Device, Launch};
 use crate::error::Error;
 use staging::{Pinned, Staging};
 
@@ -39,6 +39,8 @@ pub struct CudaDevice {
     /// Copies from the device that nobody has asked for yet.
     transfers: HashMap<u64, Transfer>,
     next_copy: u64,
+    /// What has been allocated and not given back: it goes with the device, though the context may stay for another.
+    allocations: HashSet<u64>,
     module: Arc<CudaModule>,
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
@@ -95,6 +97,7 @@ impl CudaDevice {
                 clock: None,
                 transfers: HashMap::new(),
                 next_copy: 0,
+                allocations: HashSet::new(),
                 module,
                 stream,
                 context,
@@ -208,6 +211,15 @@ impl CudaDevice {
         Ok(())
     }
 
+    /// Waits for copies from or to the caller's memory, which none of them may use any more when this is over, whatever has failed.
+    fn finish(&mut self) -> Result<(), Error> {
+        let done = self.synchronise();
+        if done.is_err() {
+            self.wait();
+        }
+        done
+    }
+
     /// Waits for everything launched, whatever has failed.
     fn wait(&mut self) {
         // An error kept from an earlier call comes back before anything is waited for, once. What fails then has failed before:
@@ -255,5 +267,8 @@ impl Drop for CudaDevice {
     fn drop(&mut self) {
         // Nobody gives memory back that a copy still reads or writes.
         self.wait();
+        for address in std::mem::take(&mut self.allocations) {
+            self.free(address);
+        }
     }
 }

@@ -46,7 +46,9 @@ impl Pinned {
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        if self.context.bind_to_thread().is_ok() {
+        // An error kept from an earlier call comes back instead, once.
+        let bound = self.context.bind_to_thread();
+        if bound.or_else(|_| self.context.bind_to_thread()).is_ok() {
             // SAFETY: the memory came from `malloc_host`, and whoever dropped this has waited for its copies.
             let _ = unsafe { result::free_host(self.at.cast::<c_void>()) };
         }

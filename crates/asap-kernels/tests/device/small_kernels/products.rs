@@ -6,7 +6,7 @@ use asap_kernels::device::abi::{
 };
 
 use super::{Bench, plain, step};
-use crate::chosen;
+use crate::chosen::{self, Chosen};
 
 const IMAGES: usize = 2;
 const HEIGHT: usize = 7;
@@ -106,8 +106,8 @@ fn meetings() -> Vec<[usize; 3]> {
 /// to a unit in the last place of the largest number that they add at once, 2^-19 where sums stay below 32: for each of 288 products
 /// (4 taps, 72 outputs), and for the sum so far once for every 4 of them.
 fn tolerance(bits: u32) -> f64 {
-    match chosen::gpu() {
-        Some(_) if bits < 24 => 360.0 * 0.5_f64.powi(19),
+    match chosen::chosen() {
+        Chosen::Gpu(_) if bits < 24 => 360.0 * 0.5_f64.powi(19),
         _ => 2e-5,
     }
 }
