@@ -132,9 +132,9 @@ fn a_device_that_cannot_be_opened_says_why_and_leaves_nothing() {
     }
     let error = CudaDevice::new(1).err().unwrap().to_string();
     assert!(error.contains("invalid device ordinal"), "{error}");
-    stand_in.give_shared(99 << 10);
+    stand_in.give_shared(64 << 10);
     let error = CudaDevice::new(0).err().unwrap().to_string();
-    let expected = "gives a block 99 KiB of shared memory, the kernels need 160";
+    let expected = "gives a block 64 KiB of shared memory, the kernels need 99";
     assert!(error.contains(expected), "{error}");
     assert_eq!(stand_in.left(), "");
 }

@@ -18,6 +18,10 @@ impl Device for Scattered {
         self.0.name()
     }
 
+    fn shared_bytes(&self) -> usize {
+        self.0.shared_bytes()
+    }
+
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {
         self.elsewhere(|device| device.allocate(bytes))
     }
