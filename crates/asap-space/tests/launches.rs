@@ -3,7 +3,7 @@
 
 use asap_genotype::{OpSet, Topology};
 use asap_kernels::Error;
-use asap_kernels::device::{Device, Fetched, Launch, Part};
+use asap_kernels::device::{Capacity, Device, Fetched, Launch, Part};
 use asap_space::{
     Accelerator, Execution, Form, Network, NetworkConfig, Place, Precision, StemForm,
 };
@@ -18,8 +18,12 @@ impl Device for Counting {
         "counting".to_owned()
     }
 
-    fn shared_bytes(&self) -> usize {
-        227 << 10
+    /// As the H100 and H200 have it.
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            multiprocessors: 132,
+            shared_bytes: 227 << 10,
+        }
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {

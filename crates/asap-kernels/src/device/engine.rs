@@ -65,7 +65,7 @@ impl Built {
     fn new(device: &mut dyn Device, plan: &Plan, precision: Precision) -> Result<Self, Error> {
         let target = Target {
             precision,
-            shared_bytes: device.shared_bytes(),
+            capacity: device.capacity(),
         };
         let sizes = Programs::of(plan, target, &Bases::unknown())?.sizes;
         let (block, bases) = Bases::allocate(device, &sizes)?;

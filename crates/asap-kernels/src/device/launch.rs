@@ -51,6 +51,15 @@ pub struct Work {
     pub operations: f64,
 }
 
+/// What a device gives kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Multiprocessors, each of which runs a few blocks at a time.
+    pub multiprocessors: usize,
+    /// Bytes of shared memory that a block may have.
+    pub shared_bytes: usize,
+}
+
 /// Some memory of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -74,8 +83,8 @@ pub trait Device: Send {
     /// Name of the device.
     fn name(&self) -> String;
 
-    /// Bytes of shared memory that a block may have.
-    fn shared_bytes(&self) -> usize;
+    /// What it gives kernels.
+    fn capacity(&self) -> Capacity;
 
     /// Zeroed memory, its address a multiple of 256.
     ///

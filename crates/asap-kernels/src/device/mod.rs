@@ -21,6 +21,6 @@ pub use alphas::{AlphaDescent, Alphas};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaDevice;
 pub use engine::{DeviceEngine, Slab};
-pub use launch::{Device, Fetched, Launch, Part, Precision, Work};
+pub use launch::{Capacity, Device, Fetched, Launch, Part, Precision, Work};
 pub use optimizer::Descent;
 pub use steps::{Done, StepOpWeights};

@@ -1,7 +1,7 @@
 //! The launches of a pass, and the tables that they read.
 
 use super::abi::{Plain, bytes};
-use super::launch::{Launch, Precision};
+use super::launch::{Capacity, Launch, Precision};
 use super::lower::lower;
 use super::memory::{Bases, Sizes};
 use crate::error::Error;
@@ -42,8 +42,7 @@ impl Goal {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub(super) precision: Precision,
-    /// Bytes of shared memory that a block may have.
-    pub(super) shared_bytes: usize,
+    pub(super) capacity: Capacity,
 }
 
 /// The programs of a plan, in the order of [`Goal::ALL`], and one table for all.

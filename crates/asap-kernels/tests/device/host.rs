@@ -8,15 +8,18 @@ use std::time::Instant;
 
 use asap_kernels::Error;
 use asap_kernels::device::abi::THREADS;
-use asap_kernels::device::{Device, Fetched, Launch, Part};
+use asap_kernels::device::{Capacity, Device, Fetched, Launch, Part};
 
 use crate::compile::{Kernels, Memory};
 
 /// Bytes on either side of what was asked for, which nobody may write. They are NaNs to whoever reads them.
 const GUARD: usize = 1024;
 const POISON: u8 = 0xff;
-/// Shared memory of a block, as the H100 and H200 give it.
-const MOST_SHARED_BYTES: usize = 227 << 10;
+/// As the H100 and H200 have it.
+const CAPACITY: Capacity = Capacity {
+    multiprocessors: 132,
+    shared_bytes: 227 << 10,
+};
 
 /// The host as a device. It panics where a device would fail or, worse, not fail.
 pub(crate) struct HostDevice {
@@ -26,8 +29,7 @@ pub(crate) struct HostDevice {
     clock: Instant,
     copies: Vec<Option<Fetched>>,
     seed: u32,
-    /// What a block may have.
-    shared_bytes: usize,
+    capacity: Capacity,
 }
 
 // SAFETY: the allocations are this device's own, and the kernels are code.
@@ -58,16 +60,15 @@ impl HostDevice {
             clock: Instant::now(),
             copies: Vec::new(),
             seed,
-            shared_bytes: MOST_SHARED_BYTES,
+            capacity: CAPACITY,
         }
     }
 
     /// One whose blocks have less shared memory.
     pub(crate) fn with_shared_bytes(seed: u32, shared_bytes: usize) -> Self {
-        Self {
-            shared_bytes,
-            ..Self::new(seed)
-        }
+        let mut device = Self::new(seed);
+        device.capacity.shared_bytes = shared_bytes;
+        device
     }
 
     /// Runs a kernel in blocks of `threads`.
@@ -79,10 +80,10 @@ impl HostDevice {
             .kernels
             .kernel(launch.kernel)
             .ok_or_else(|| format!("there is no kernel {}", launch.kernel))?;
-        if launch.shared_bytes as usize > self.shared_bytes {
+        if launch.shared_bytes as usize > self.capacity.shared_bytes {
             return Err(format!(
                 "kernel {}: expected at most {} bytes of shared memory, found {}",
-                launch.kernel, self.shared_bytes, launch.shared_bytes
+                launch.kernel, self.capacity.shared_bytes, launch.shared_bytes
             ));
         }
         self.seed = self.seed.wrapping_add(1);
@@ -151,8 +152,8 @@ impl Device for HostDevice {
         "host".to_owned()
     }
 
-    fn shared_bytes(&self) -> usize {
-        self.shared_bytes
+    fn capacity(&self) -> Capacity {
+        self.capacity
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {

@@ -81,6 +81,7 @@ extern "C" CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribut
     if (call.failed()) return call.failed();
     if (const CUresult status = check_device(device)) return status;
     switch (attribute) {
+    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 132; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = 9; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = 0; break;
     case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: *value = static_cast<int>(state().most_shared); break;

@@ -1,7 +1,7 @@
 //! A device that is used from another thread in every call: a thread knows of no context before it says so.
 
 use asap_kernels::Error;
-use asap_kernels::device::{CudaDevice, Device, Fetched, Launch, Part};
+use asap_kernels::device::{Capacity, CudaDevice, Device, Fetched, Launch, Part};
 
 /// A GPU, and a new thread for each call.
 pub(crate) struct Scattered(pub(crate) CudaDevice);
@@ -18,8 +18,8 @@ impl Device for Scattered {
         self.0.name()
     }
 
-    fn shared_bytes(&self) -> usize {
-        self.0.shared_bytes()
+    fn capacity(&self) -> Capacity {
+        self.0.capacity()
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {

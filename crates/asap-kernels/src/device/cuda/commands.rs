@@ -4,7 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::result;
 
 use super::staging::MOST_BYTES;
 use super::{CudaDevice, Transfer};
-use crate::device::launch::{Device, Fetched, Launch, Part};
+use crate::device::launch::{Capacity, Device, Fetched, Launch, Part};
 use crate::error::Error;
 
 impl Device for CudaDevice {
@@ -12,8 +12,11 @@ impl Device for CudaDevice {
         self.name.clone()
     }
 
-    fn shared_bytes(&self) -> usize {
-        self.most_shared_bytes as usize
+    fn capacity(&self) -> Capacity {
+        Capacity {
+            multiprocessors: self.multiprocessors as usize,
+            shared_bytes: self.most_shared_bytes as usize,
+        }
     }
 
     fn allocate(&mut self, bytes: usize) -> Result<u64, Error> {

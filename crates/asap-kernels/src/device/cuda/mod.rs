@@ -46,6 +46,7 @@ pub struct CudaDevice {
     context: Arc<CudaContext>,
     name: String,
     most_shared_bytes: u32,
+    multiprocessors: u32,
 }
 
 // SAFETY: graphs are not synchronised by the driver, so that one thread at a time may use them: that which has the device.
@@ -87,6 +88,8 @@ impl CudaDevice {
             let optin =
                 sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
             let most_shared_bytes = context.attribute(optin)? as u32;
+            let count = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+            let multiprocessors = context.attribute(count)? as u32;
             let name = format!("{} (sm_{major}{minor})", context.name()?);
             let module = context.load_module(Ptx::from_binary(KERNELS.to_vec()))?;
             Ok(Self {
@@ -103,6 +106,7 @@ impl CudaDevice {
                 context,
                 name,
                 most_shared_bytes,
+                multiprocessors,
             })
         };
         if KERNELS.is_empty() {

@@ -1,8 +1,8 @@
 //! Banks backward: the gradients of the depthwise outputs of all chains in one launch, gathered into that of the source in another.
 
+use super::Lowering;
 use super::bank::{kind_number, span, squares, taps, tile_pixels};
 use super::product::Backward;
-use super::{BLOCKS, Lowering};
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::error::Error;
@@ -114,7 +114,7 @@ impl Lowering<'_> {
                 channels: size.channels as u32,
             };
             // Nothing is summed: as many blocks as there may be.
-            let splits = (BLOCKS / groups(size)).min(self.plan.batch * squares(size));
+            let splits = (self.whole_blocks() / groups(size)).min(self.plan.batch * squares(size));
             self.depthwise_gradient(size, bank.stride, splits, &gathered, &[job]);
             add = true;
         }
@@ -133,7 +133,7 @@ impl Lowering<'_> {
             4 * floats.max().unwrap_or(0)
         };
         let chunks = [32, 16, 8].map(|chunk| chunk.min(channels));
-        let room = self.target.shared_bytes;
+        let room = self.target.capacity.shared_bytes;
         let chunk = chunks.into_iter().find(|chunk| bytes(*chunk) <= room);
         chunk.ok_or_else(|| Error::Device {
             what: format!("a depthwise separable convolution of {channels} channels"),

@@ -24,8 +24,8 @@ use crate::error::Error;
 use crate::layout::ParameterKind;
 use crate::plan::{BufferAt, Plan};
 
-/// Blocks that keep a large device busy.
-const BLOCKS: usize = 512;
+/// Blocks for each multiprocessor: it runs two or four at a time, according to the kernel, and then all end together.
+const BLOCKS: usize = 4;
 /// Most parts of a sum.
 const MAX_SPLITS: usize = 256;
 
@@ -127,9 +127,14 @@ impl Lowering<'_> {
         }
     }
 
+    /// Blocks that keep the whole device busy.
+    fn whole_blocks(&self) -> usize {
+        BLOCKS * self.target.capacity.multiprocessors
+    }
+
     /// How many blocks share `items` of each of `jobs` tables' rows.
     fn splits(&self, items: usize, jobs: usize) -> usize {
-        (BLOCKS / jobs.max(1))
+        (self.whole_blocks() / jobs.max(1))
             .clamp(1, MAX_SPLITS)
             .min(items)
             .max(1)
