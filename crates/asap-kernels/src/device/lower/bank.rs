@@ -69,7 +69,7 @@ impl Lowering<'_> {
             });
         }
         let out = size.strided(first.taps.stride);
-        let splits = self.splits(self.plan.batch * squares(out), chains.len());
+        let splits = self.splits(self.plan.batch * squares(out), chains.len(), channels);
         let (mut jobs, mut floats) = (Vec::new(), 0);
         for (chain, source) in chains {
             let taps = chain.taps;
@@ -186,7 +186,7 @@ impl Lowering<'_> {
             return;
         }
         let items = self.plan.batch * out.pixels();
-        let splits = self.splits(items.div_ceil(64), normed.len());
+        let splits = self.splits(items.div_ceil(64), normed.len(), out.channels);
         let jobs = normed.iter().map(|&(norm, y)| abi::Moments {
             y: self.tensor(y),
             sums: self.moments(norm, splits),

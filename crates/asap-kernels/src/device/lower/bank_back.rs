@@ -43,7 +43,11 @@ impl Lowering<'_> {
         let gathered = self.chains_back(out, &chains)?;
         // Nobody reads the second chains' outputs any more: the gradients of what they read take their place.
         let mut jobs = Vec::new();
-        let splits = self.splits(self.plan.batch * squares(out), gathered.len() * groups(out));
+        let splits = self.splits(
+            self.plan.batch * squares(out),
+            gathered.len() * groups(out),
+            out.channels,
+        );
         for (gathered, (source, out_place, sums)) in gathered.iter().zip(&places) {
             let found = self.new_sums(splits, 2 * out.channels);
             let product = abi::Sums {
@@ -157,7 +161,10 @@ impl Lowering<'_> {
         let out = size.strided(first.chain.taps.stride);
         let chunk = self.backward_chunk(chains, channels)?;
         let groups = channels.div_ceil(chunk);
-        let splits = self.splits(self.plan.batch * squares(out), chains.len() * groups);
+        let taps = chains.iter().map(|back| taps(back.chain)).max();
+        let len = (taps.unwrap_or(0) + channels) * channels;
+        let items = self.plan.batch * squares(out);
+        let splits = self.kernel_splits(items, chains.len() * groups, len);
         let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
         let mut floats = 0;
         for ChainBack {

@@ -26,8 +26,12 @@ use crate::plan::{BufferAt, Plan};
 
 /// Blocks for each multiprocessor: it runs two or four at a time, according to the kernel, and then all end together.
 const BLOCKS: usize = 4;
-/// Most parts of a sum.
-const MAX_SPLITS: usize = 256;
+/// Parts that any sum may have.
+const MOST_PARTS: usize = 64;
+/// Numbers in all parts of sums over channels, if they have more parts: one block adds them up.
+const MOST_SUMS: usize = 1 << 14;
+/// Numbers in all parts of a kernel's gradient, if it has more parts: they are written and read once more.
+const MOST_PARTIALS: usize = 1 << 20;
 
 /// A plan on its way to launches.
 struct Lowering<'a> {
@@ -132,12 +136,16 @@ impl Lowering<'_> {
         BLOCKS * self.target.capacity.multiprocessors
     }
 
-    /// How many blocks share `items` of each of `jobs` tables' rows.
-    fn splits(&self, items: usize, jobs: usize) -> usize {
-        (self.whole_blocks() / jobs.max(1))
-            .clamp(1, MAX_SPLITS)
-            .min(items)
-            .max(1)
+    /// How many blocks share `items` of each of `jobs` tables' rows, with sums over so many channels.
+    fn splits(&self, items: usize, jobs: usize, channels: usize) -> usize {
+        let most = (MOST_SUMS / channels).max(MOST_PARTS);
+        (self.whole_blocks() / jobs).min(most).min(items).max(1)
+    }
+
+    /// The same, with gradients of kernels of so many numbers.
+    fn kernel_splits(&self, items: usize, jobs: usize, len: usize) -> usize {
+        let most = (MOST_PARTIALS / len).max(MOST_PARTS);
+        (self.whole_blocks() / jobs).min(most).min(items).max(1)
     }
 
     /// Room for `splits` parts of `len` sums.

@@ -33,7 +33,7 @@ impl Lowering<'_> {
     pub(super) fn product_forward(&mut self, products: &[Forward], relu: bool) {
         let shape = products[0].convolution;
         let pixels = self.plan.batch * (shape.out_height * shape.out_width) as usize;
-        let splits = self.splits(pixels.div_ceil(64), products.len());
+        let splits = self.splits(pixels.div_ceil(64), products.len(), shape.outputs as usize);
         let jobs: Vec<_> = products
             .iter()
             .map(|product| abi::ProductForward {
@@ -94,7 +94,11 @@ impl Lowering<'_> {
         );
         let pixels = self.plan.batch * (shape.out_height * shape.out_width) as usize;
         let groups = depth.div_ceil(32) * outputs.div_ceil(64);
-        let splits = self.splits(pixels.div_ceil(64), products.len() * groups);
+        let splits = self.kernel_splits(
+            pixels.div_ceil(64),
+            products.len() * groups,
+            depth * outputs,
+        );
         let (mut jobs, mut reductions) = (Vec::new(), Vec::new());
         for product in products {
             let partials = self.new_scratch(splits * depth * outputs);

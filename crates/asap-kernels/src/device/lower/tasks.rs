@@ -155,7 +155,7 @@ impl Lowering<'_> {
     ) -> Vec<abi::Sums> {
         let (rows, channels) = (1 + 2 * terms.len(), size.channels);
         let items = self.plan.batch * size.pixels();
-        let splits = self.splits(items.div_ceil(64), terms.len() + 1);
+        let splits = self.splits(items.div_ceil(64), terms.len() + 1, channels);
         let sums = self.new_sums(splits, rows * channels);
         let job = abi::Products {
             terms: self.tables.push(terms),
