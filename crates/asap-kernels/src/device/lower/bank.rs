@@ -17,43 +17,50 @@ const MAX_CHANNELS: usize = 256;
 const NARROW_CHANNELS: usize = 32;
 
 impl Lowering<'_> {
-    pub(super) fn bank_first(&mut self, bank: &Bank) -> Result<(), Error> {
-        let out = bank.size.strided(bank.stride);
-        self.pools(&[bank]);
-        self.pool_moments(bank, out);
-        let reduces: Vec<_> = bank.reduces.iter().map(|(reduce, _)| *reduce).collect();
-        if !reduces.is_empty() {
-            let forward = reduces.iter().map(|reduce| Forward {
-                convolution: self.reduce_convolution(reduce, bank.size),
-                source: self.view(bank.source),
-                y: reduce.y,
-                norm: Some(reduce.norm),
-            });
-            let forward: Vec<_> = forward.collect();
-            self.product_forward(&forward, true);
+    /// The first chains, pools and reduces of banks.
+    pub(super) fn banks_first(&mut self, banks: &[&Bank]) -> Result<(), Error> {
+        self.pools(banks);
+        for banks in alike(banks) {
+            self.pool_moments(banks);
+            let mut reduces = Vec::new();
+            let mut chains = Vec::new();
+            for bank in banks {
+                for (reduce, _) in &bank.reduces {
+                    reduces.push(Forward {
+                        convolution: self.reduce_convolution(reduce, bank.size),
+                        source: self.view(bank.source),
+                        y: reduce.y,
+                        norm: Some(reduce.norm),
+                    });
+                }
+                let convolutions = bank.convolutions.iter();
+                chains.extend(convolutions.map(|c| (&c.first, bank.source)));
+            }
+            if !reduces.is_empty() {
+                self.product_forward(&reduces, true);
+            }
+            self.chains(banks[0].size, &chains)?;
         }
-        let chains: Vec<_> = bank
-            .convolutions
-            .iter()
-            .map(|c| (&c.first, bank.source))
-            .collect();
-        self.chains(bank.size, &chains)
+        Ok(())
     }
 
-    pub(super) fn bank_second(&mut self, bank: &Bank) -> Result<(), Error> {
-        let out = bank.size.strided(bank.stride);
-        let chains: Vec<_> = bank
-            .convolutions
-            .iter()
-            .filter_map(|c| {
-                let source = View {
-                    place: c.first.y,
-                    norm: Some(c.first.norm),
-                };
-                Some((c.second.as_ref()?, source))
-            })
-            .collect();
-        self.chains(out, &chains)
+    /// The second chains of banks.
+    pub(super) fn banks_second(&mut self, banks: &[&Bank]) -> Result<(), Error> {
+        for banks in alike(banks) {
+            let out = banks[0].size.strided(banks[0].stride);
+            let convolutions = banks.iter().flat_map(|bank| &bank.convolutions);
+            let chains: Vec<_> = convolutions
+                .filter_map(|c| {
+                    let source = View {
+                        place: c.first.y,
+                        norm: Some(c.first.norm),
+                    };
+                    Some((c.second.as_ref()?, source))
+                })
+                .collect();
+            self.chains(out, &chains)?;
+        }
+        Ok(())
     }
 
     /// Chains of sources of one size.
@@ -144,7 +151,7 @@ impl Lowering<'_> {
 
     /// The pools of banks, one launch for those of one size.
     pub(super) fn pools(&mut self, banks: &[&Bank]) {
-        for banks in banks.chunk_by(|a, b| (a.size, a.stride) == (b.size, b.stride)) {
+        for banks in alike(banks) {
             let (size, stride) = (banks[0].size, banks[0].stride);
             let mut jobs = Vec::new();
             for bank in banks {
@@ -175,12 +182,11 @@ impl Lowering<'_> {
         }
     }
 
-    /// Sums of what the pools of a bank put out, and of its squares.
-    fn pool_moments(&mut self, bank: &Bank, out: Size) {
-        let normed = bank
-            .pools
-            .iter()
-            .filter_map(|pool| Some((pool.y.norm?, pool.y.place)));
+    /// Sums of what the pools of banks of one size put out, and of its squares.
+    fn pool_moments(&mut self, banks: &[&Bank]) {
+        let out = banks[0].size.strided(banks[0].stride);
+        let pools = banks.iter().flat_map(|bank| &bank.pools);
+        let normed = pools.filter_map(|pool| Some((pool.y.norm?, pool.y.place)));
         let normed: Vec<_> = normed.collect();
         if normed.is_empty() || !self.goal.train() {
             return;
@@ -200,6 +206,11 @@ impl Lowering<'_> {
         };
         self.launch("moments", [splits, 1], SUMS_FLOATS, &jobs, work);
     }
+}
+
+/// Banks of one size and stride that follow one another.
+pub(super) fn alike<'a, 'b>(banks: &'a [&'b Bank]) -> impl Iterator<Item = &'a [&'b Bank]> {
+    banks.chunk_by(|a, b| (a.size, a.stride) == (b.size, b.stride))
 }
 
 /// Squares of 8 x 8 pixels of an image.

@@ -1,7 +1,7 @@
 //! Banks backward: the gradients of the depthwise outputs of all chains in one launch, gathered into that of the source in another.
 
 use super::Lowering;
-use super::bank::{kind_number, span, squares, taps, tile_pixels};
+use super::bank::{alike, kind_number, span, squares, taps, tile_pixels};
 use super::product::Backward;
 use crate::device::abi;
 use crate::device::launch::Work;
@@ -19,11 +19,19 @@ struct ChainBack<'a> {
 }
 
 impl Lowering<'_> {
-    pub(super) fn bank_second_back(&mut self, bank: &Bank) -> Result<(), Error> {
-        let out = bank.size.strided(bank.stride);
+    /// Back through the second chains of banks.
+    pub(super) fn banks_second_back(&mut self, banks: &[&Bank]) -> Result<(), Error> {
+        for banks in alike(banks) {
+            self.second_back(banks)?;
+        }
+        Ok(())
+    }
+
+    fn second_back(&mut self, banks: &[&Bank]) -> Result<(), Error> {
+        let out = banks[0].size.strided(banks[0].stride);
         let mut chains = Vec::new();
         let mut places = Vec::new();
-        for convolution in &bank.convolutions {
+        for convolution in banks.iter().flat_map(|bank| &bank.convolutions) {
             let (first, Some(second)) = (&convolution.first, &convolution.second) else {
                 continue;
             };

@@ -1,12 +1,14 @@
 //! The walk along a plan.
 
+use std::mem::discriminant;
+
 use super::Lowering;
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::device::memory::CLEARED;
 use crate::device::program::Goal;
 use crate::error::Error;
-use crate::plan::{Place, Size, Task};
+use crate::plan::{Bank, Place, Size, Task};
 
 impl Lowering<'_> {
     pub(super) fn pass(&mut self) -> Result<(), Error> {
@@ -16,36 +18,47 @@ impl Lowering<'_> {
             Goal::Train(_) if self.goal.op_weights() => self.clear_op_weight_gradients(),
             Goal::Train(_) => {}
         }
-        for task in &plan.forward {
-            self.task(task)?;
-        }
+        self.tasks(&plan.forward)?;
         if let Goal::Train(_) = self.goal {
             self.outcome();
-            // The pools of a cell, made again one after the other, are one launch.
-            let both = |a: &Task, b: &Task| matches!((a, b), (Task::Pools(_), Task::Pools(_)));
-            for tasks in plan.backward.chunk_by(both) {
-                let banks = tasks.iter().filter_map(|task| match task {
-                    Task::Pools(bank) => Some(&plan.banks[*bank]),
-                    _ => None,
-                });
-                self.pools(&banks.collect::<Vec<_>>());
-                for task in tasks {
-                    self.task(task)?;
-                }
-            }
+            self.tasks(&plan.backward)?;
         }
         self.launch_norms_back();
         Ok(())
     }
 
+    /// Banks go through a task together where theirs follow one another. Not in eval mode, where what one bank is done with may be another's
+    /// to write; training needs it for the way back.
+    fn tasks(&mut self, tasks: &[Task]) -> Result<(), Error> {
+        let plan = self.plan;
+        let train = self.goal.train();
+        let banks = |tasks: &[Task]| -> Vec<&Bank> {
+            let banks = tasks.iter().filter_map(shared);
+            banks.map(|bank| &plan.banks[bank]).collect()
+        };
+        let same =
+            |a: &Task, b: &Task| train && shared(a).is_some() && discriminant(a) == discriminant(b);
+        for tasks in tasks.chunk_by(same) {
+            self.scratch = 0;
+            match &tasks[0] {
+                Task::BankFirst(_) => self.banks_first(&banks(tasks))?,
+                Task::BankSecond(_) => self.banks_second(&banks(tasks))?,
+                Task::Pools(_) => self.pools(&banks(tasks)),
+                Task::BankSecondBack(_) => self.banks_second_back(&banks(tasks))?,
+                task => self.task(task)?,
+            }
+        }
+        Ok(())
+    }
+
     fn task(&mut self, task: &Task) -> Result<(), Error> {
         let plan = self.plan;
-        self.scratch = 0;
         match task {
             // What is launched runs in order.
             Task::Barrier => {}
-            // Launched by `pass`, those that follow one another together.
-            Task::Pools(_) => {}
+            // `tasks` sees to these.
+            Task::BankFirst(_) | Task::BankSecond(_) | Task::Pools(_) | Task::BankSecondBack(_) => {
+            }
             Task::Coefficients(norms) => {
                 if self.goal.train() {
                     self.coefficients(norms);
@@ -53,8 +66,6 @@ impl Lowering<'_> {
             }
             Task::Stem => self.stem(plan.stem()),
             Task::Input(i) => self.input(&plan.inputs[*i]),
-            Task::BankFirst(b) => self.bank_first(&plan.banks[*b])?,
-            Task::BankSecond(b) => self.bank_second(&plan.banks[*b])?,
             Task::Node(n) => self.node(*n),
             Task::Head => self.head(plan.head()),
             Task::Auxiliary(task) => {
@@ -66,7 +77,6 @@ impl Lowering<'_> {
             Task::NodeSums(n) => self.node_sums(&plan.nodes[*n]),
             Task::NodeCoefficients(n) => self.node_coefficients(&plan.nodes[*n]),
             Task::PoolCoefficients(b) => self.pool_coefficients(&plan.banks[*b]),
-            Task::BankSecondBack(b) => self.bank_second_back(&plan.banks[*b])?,
             Task::InnerCoefficients(b) => self.inner_coefficients(&plan.banks[*b]),
             Task::SourceCoefficients { norm, sums } => self.source_coefficients(&[(*norm, *sums)]),
             Task::BankFirstBack(b) => self.bank_first_back(&plan.banks[*b])?,
@@ -177,6 +187,17 @@ impl Lowering<'_> {
             ..sums
         };
         (0..rows).map(row).collect()
+    }
+}
+
+/// The bank of a task that banks can go through together.
+fn shared(task: &Task) -> Option<usize> {
+    match task {
+        Task::BankFirst(bank)
+        | Task::BankSecond(bank)
+        | Task::Pools(bank)
+        | Task::BankSecondBack(bank) => Some(*bank),
+        _ => None,
     }
 }
 
