@@ -70,7 +70,7 @@ __device__ void gather(float *a, const Row *rows, const Convolution &c, const Vi
 }
 
 __device__ __forceinline__ const float *kernel_row(const Convolution &c, u32 at) {
-    return c.kernel + (long long)(at / c.channels) * c.tap_stride + (size_t)(at % c.channels) * c.outputs;
+    return global(c.kernel) + (long long)(at / c.channels) * c.tap_stride + (size_t)(at % c.channels) * c.outputs;
 }
 
 // Shared memory: a[64][36], b[32][72], rows. Grid: splits, groups of 64 outputs, jobs.
@@ -216,7 +216,7 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
         multiply<P>(acc, Warps(2), Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);
         __syncthreads();
     }
-    float *out = job.partials + (size_t)blockIdx.x * depth * c.outputs;
+    float *out = global(job.partials) + (size_t)blockIdx.x * depth * c.outputs;
     const Lane lane(Warps(2));
 #pragma unroll
     for (int j = 0; j < 2; ++j) {
