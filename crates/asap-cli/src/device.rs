@@ -14,8 +14,8 @@ pub(crate) struct DeviceFlags {
     /// first [default: auto; with --resume, the CPU or the first GPU, as before]
     #[arg(long, value_name = "DEVICE")]
     device: Option<Choice>,
-    /// How a GPU multiplies: with factors of f32, tf32 or bf16; sums are f32 or wider [default: tf32; f32 on the CPU; with
-    /// --resume, as before]
+    /// How a GPU multiplies: with factors of f32, tf32 or bf16, which also halves most of the memory; sums are f32 or wider
+    /// [default: tf32; f32 on the CPU; with --resume, as before]
     #[arg(long, value_enum, hide_possible_values = true)]
     precision: Option<Factors>,
     /// What a GPU computes in where nothing is asked for.

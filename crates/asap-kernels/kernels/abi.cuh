@@ -12,18 +12,21 @@ extern __shared__ __align__(16) unsigned char shared_memory[];
 #endif
 
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
 // Threads of every block.
 constexpr u32 THREADS = 256;
 
-// Value (image, pixel, channel) lies at `at[image * image_stride + pixel * pixel_stride + channel]`.
+// Value (image, pixel, channel) lies at `at[image * image_stride + pixel * pixel_stride + channel]`. The values are bf16, and `at`
+// points to such, if the stride of pixels has HALF added.
 struct Tensor {
     float *at;
     u32 image;
     u32 pixel;
 };
+constexpr u32 HALF = 0x80000000u;
 
 // A tensor as tasks read it: `a y + b` if a normalisation stands in between, else as it is (`a` null).
 struct View {

@@ -135,10 +135,12 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
                 const u32 pixel = lane.row + 8 * half;
-                if (square.holds(pixel)) {
-                    float *to = address(y_tensor, square.image, square.place(pixel)) + first_output + column;
-                    *reinterpret_cast<float2 *>(to) = make_float2(acc.c[j][2 * half], acc.c[j][2 * half + 1]);
-                }
+                float *v = acc.c[j] + 2 * half;
+                if (square.holds(pixel))
+                    write2(y_tensor, square.image, square.place(pixel), first_output + column, make_float2(v[0], v[1]));
+                // Sums are over what is read later.
+                v[0] = kept_by(y_tensor, v[0]);
+                v[1] = kept_by(y_tensor, v[1]);
             }
         }
         if (job.moments) moments.add(acc);
@@ -173,7 +175,7 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_
                     const u32 own = pixel + i * stride;
                     y[t][i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
                     if (kept[t] && own < SQUARE && square.holds(own))
-                        y[t][i] = load4(address(term.y, square.image, square.place(own)) + channel);
+                        y[t][i] = read4(term.y, square.image, square.place(own), channel);
                 }
             }
 #pragma unroll
@@ -256,10 +258,7 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
             for (int half = 0; half < 2; ++half) {
                 const u32 pixel = lane.row + 8 * half;
                 const float2 v = make_float2(z.c[j][2 * half], z.c[j][2 * half + 1]);
-                if (square.holds(pixel)) {
-                    float *to = address(z_tensor, square.image, square.place(pixel)) + first + column;
-                    *reinterpret_cast<float2 *>(to) = v;
-                }
+                if (square.holds(pixel)) write2(z_tensor, square.image, square.place(pixel), first + column, v);
                 if (weights) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
             }
         }

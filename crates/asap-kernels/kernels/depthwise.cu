@@ -55,7 +55,7 @@ __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE]
 
 // Shared memory: z[reach][pitch][chunk] of the largest reach, taps[25][chunk]; at least 4096 bytes. Grid: splits, groups of 32 channels,
 // jobs.
-extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
+extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
     const depthwise_gradient_job &job = jobs[blockIdx.z];
     const u32 first = blockIdx.y * CHUNK, stride = job.stride;
     if (first >= job.channels) return;
@@ -86,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
         if (line.works()) {
 #pragma unroll
             for (u32 i = 0; i < SIDE; ++i)
-                if (square.holds(line.row, i)) y[i] = address(source, square.image, square.place(line.row, i))[channel];
+                if (square.holds(line.row, i)) y[i] = read(source, square.image, square.place(line.row, i), channel);
         }
         for (u32 c = 0; c < job.count; ++c) {
             const Depthwise &convolution = job.convolutions[c];
@@ -116,7 +116,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
         if (line.works()) {
             // The row's pixels lie side by side.
             const u32 place = square.place(line.row, 0);
-            float *to = address(out_tensor, square.image, place) + channel;
             float extra[SIDE] = {}, before[SIDE] = {};
             if (job.extra.at) {
                 const float *from = address(job.extra, square.image, place) + channel;
@@ -128,13 +127,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4) depthwise_gradient(cons
             if (add) {
 #pragma unroll
                 for (u32 i = 0; i < SIDE; ++i)
-                    if (square.holds(line.row, i)) before[i] = to[i * out_tensor.pixel];
+                    if (square.holds(line.row, i)) before[i] = read(out_tensor, square.image, place + i, channel);
             }
 #pragma unroll
             for (u32 i = 0; i < SIDE; ++i) {
                 const float value = normalised ? fmaf(a, y[i], b) : y[i];
-                out[i] = before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f);
-                if (square.holds(line.row, i)) to[i * out_tensor.pixel] = out[i];
+                out[i] = kept_by(out_tensor, before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f));
+                if (square.holds(line.row, i)) write(out_tensor, square.image, place + i, channel, out[i]);
             }
             if (summed) {
 #pragma unroll

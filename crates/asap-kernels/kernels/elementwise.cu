@@ -103,7 +103,7 @@ struct TermSum {
             kept = keeps(step, now, term.cell, term.weight);
         }
         if (!kept) return {zero4(), zero4()};
-        return {load4(address(g, now, pixel) + channel), load4(address(term.y, now, pixel) + channel)};
+        return {load4(address(g, now, pixel) + channel), read4(term.y, now, pixel, channel)};
     }
     __device__ __forceinline__ static void add(double *sums, const Loaded &v) {
         add_to(sums, v.g);

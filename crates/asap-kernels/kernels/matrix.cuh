@@ -28,17 +28,6 @@ __device__ __forceinline__ u32 tf32(float v) {
 #endif
 }
 
-// Two numbers with 7 bits of mantissa, the first in the low half.
-__device__ __forceinline__ u32 bf16_pair(float low, float high) {
-#ifdef __CUDACC__
-    u32 bits;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
-    return bits;
-#else
-    return (u32)asap_bf16(high) << 16 | asap_bf16(low);
-#endif
-}
-
 __device__ __forceinline__ void mma_tf32(float c[4], const u32 a[4], const u32 b[2]) {
 #ifdef __CUDACC__
     asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"

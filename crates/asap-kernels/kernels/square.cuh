@@ -70,7 +70,8 @@ struct Walk {
 
 // Four channels of every `step`th pixel of a view from (`top`, `left`) on, which is the tile's first.
 template <bool RELU> struct Around {
-    const float *at; // of pixel 0 of the image
+    const void *at; // of pixel 0 of the image
+    bool half;
     const float *a;
     const float *b;
     u32 pixel;
@@ -81,8 +82,9 @@ template <bool RELU> struct Around {
     u32 width;
 
     __device__ __forceinline__ Around(const View &source, u32 image, u32 channel, int top, int left, u32 step, u32 height, u32 width)
-        : at(address(source.y, image, 0) + channel), a(source.a ? source.a + channel : nullptr), b(source.b + channel),
-          pixel(source.y.pixel), top(top), left(left), step(step), height(height), width(width) {}
+        : at(is_half(source.y) ? (const void *)(half_address(source.y, image, 0) + channel) : address(source.y, image, 0) + channel),
+          half(is_half(source.y)), a(source.a ? source.a + channel : nullptr), b(source.b + channel),
+          pixel(source.y.pixel & ~HALF), top(top), left(left), step(step), height(height), width(width) {}
 
     __device__ __forceinline__ u32 row(const Walk &walk) const { return (u32)(top + (int)(walk.row * step)); }
     __device__ __forceinline__ u32 column(const Walk &walk) const { return (u32)(left + (int)(walk.column * step)); }
@@ -91,7 +93,8 @@ template <bool RELU> struct Around {
     }
     // As it lies there.
     __device__ __forceinline__ float4 load(const Walk &walk) const {
-        return load4(at + (size_t)(row(walk) * width + column(walk)) * pixel);
+        const size_t place = (size_t)(row(walk) * width + column(walk)) * pixel;
+        return half ? half4((const u16 *)at + place) : load4((const float *)at + place);
     }
 };
 

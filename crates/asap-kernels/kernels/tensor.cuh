@@ -13,13 +13,70 @@ template <class T> __device__ __forceinline__ T *global(T *at) {
     return at;
 }
 
+// Of f32.
 __device__ __forceinline__ float *address(const Tensor &t, u32 image, u32 pixel) {
+#ifndef __CUDACC__
+    if (t.pixel & HALF) abort();
+#endif
     return global(t.at) + (size_t)image * t.image + (size_t)pixel * t.pixel;
 }
 
 __device__ __forceinline__ float4 load4(const float *at) { return *reinterpret_cast<const float4 *>(at); }
 
 __device__ __forceinline__ void store4(float *at, float4 v) { *reinterpret_cast<float4 *>(at) = v; }
+
+// Two numbers with 7 bits of mantissa, the first in the low half.
+__device__ __forceinline__ u32 bf16_pair(float low, float high) {
+#ifdef __CUDACC__
+    u32 bits;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
+    return bits;
+#else
+    return (u32)asap_bf16(high) << 16 | asap_bf16(low);
+#endif
+}
+
+__device__ __forceinline__ float low_of(u32 pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float high_of(u32 pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+// Tensors that may be bf16.
+__device__ __forceinline__ bool is_half(const Tensor &t) { return t.pixel & HALF; }
+
+__device__ __forceinline__ u16 *half_address(const Tensor &t, u32 image, u32 pixel) {
+    return reinterpret_cast<u16 *>(global(t.at)) + (size_t)image * t.image + (size_t)pixel * (t.pixel & ~HALF);
+}
+
+__device__ __forceinline__ float4 half4(const u16 *at) {
+    const uint2 pairs = *reinterpret_cast<const uint2 *>(at);
+    return make_float4(low_of(pairs.x), high_of(pairs.x), low_of(pairs.y), high_of(pairs.y));
+}
+
+__device__ __forceinline__ float4 read4(const Tensor &t, u32 image, u32 pixel, u32 channel) {
+    return is_half(t) ? half4(half_address(t, image, pixel) + channel) : load4(address(t, image, pixel) + channel);
+}
+
+__device__ __forceinline__ float read(const Tensor &t, u32 image, u32 pixel, u32 channel) {
+    return is_half(t) ? low_of(half_address(t, image, pixel)[channel]) : address(t, image, pixel)[channel];
+}
+
+__device__ __forceinline__ void write(const Tensor &t, u32 image, u32 pixel, u32 channel, float v) {
+    if (is_half(t)) {
+        half_address(t, image, pixel)[channel] = (u16)bf16_pair(v, 0.0f);
+    } else {
+        address(t, image, pixel)[channel] = v;
+    }
+}
+
+__device__ __forceinline__ void write2(const Tensor &t, u32 image, u32 pixel, u32 channel, float2 v) {
+    if (is_half(t)) {
+        *reinterpret_cast<u32 *>(half_address(t, image, pixel) + channel) = bf16_pair(v.x, v.y);
+    } else {
+        *reinterpret_cast<float2 *>(address(t, image, pixel) + channel) = v;
+    }
+}
+
+// What is left of a number in such a tensor.
+__device__ __forceinline__ float kept_by(const Tensor &t, float v) { return is_half(t) ? low_of(bf16_pair(v, 0.0f)) : v; }
 
 __device__ __forceinline__ float4 add4(float4 a, float4 b) {
     return make_float4(a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w);
@@ -96,7 +153,7 @@ __device__ __forceinline__ float4 sum_terms4(const Term *terms, u32 count, const
     for (u32 t = 0; t < count; ++t) {
         const Term &term = terms[t];
         if (!keeps(step, image, term.cell, term.weight)) continue;
-        sum = Summand(term, step, channel).add(load4(address(term.y, image, pixel) + channel), sum);
+        sum = Summand(term, step, channel).add(read4(term.y, image, pixel, channel), sum);
     }
     return sum;
 }

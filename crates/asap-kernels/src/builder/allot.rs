@@ -1,11 +1,10 @@
 //! Allots what tasks use: parameters, normalisations, buffers, sums and vectors.
 
 use super::PlanBuilder;
-use super::lifetimes::{Buffer, arrange};
 use crate::layout::ParameterKind;
 use crate::padded;
 use crate::plan::{
-    CHUNK, Norm, Parameter, Place, Plan, Size, Statistics, Task, Transpose, chunk_rows,
+    Buffer, CHUNK, Norm, Parameter, Place, Plan, Size, Statistics, Transpose, chunk_rows,
 };
 
 impl PlanBuilder {
@@ -83,12 +82,12 @@ impl PlanBuilder {
     }
 
     fn new_place(&mut self, size: Size, side_by_side: bool) -> Place {
-        self.buffers.push(Buffer {
+        self.plan.buffers.push(Buffer {
             len: size.len(),
             side_by_side,
         });
         Place {
-            buffer: self.buffers.len() - 1,
+            buffer: self.plan.buffers.len() - 1,
             at: 0,
             pixel: size.channels,
         }
@@ -125,11 +124,7 @@ impl PlanBuilder {
         let banks = self.plan.banks.iter().map(|b| b.size.channels);
         self.plan.ones_len = norms.chain(banks).max().unwrap_or(0);
         self.plan.ones_vector = self.vector(self.plan.ones_len);
-        let (forward, backward) = (self.plan.forward.iter(), self.plan.backward.iter());
-        let training = arrange(&self.plan, &self.buffers, forward.clone().chain(backward));
-        let forward = forward.filter(|task| !matches!(task, Task::Auxiliary(_)));
-        let inference = arrange(&self.plan, &self.buffers, forward);
-        (self.plan.training, self.plan.inference) = (training, inference);
+        [self.plan.training, self.plan.inference] = self.plan.arrangements(&[]);
         self.plan
     }
 }

@@ -4,7 +4,6 @@
 
 mod allot;
 mod auxiliary;
-mod lifetimes;
 mod operation;
 mod parts;
 mod spec;
@@ -18,7 +17,6 @@ pub(crate) use operation::{CellInputSpec, OperationSpec, cell_input_plan, operat
 
 use crate::layout::padded;
 use crate::plan::{Bank, Head, Place, Plan, Size, Task, View};
-use lifetimes::Buffer;
 use parts::{BankForm, InputForm, Term};
 
 /// Something a cell reads: the stem or an earlier cell.
@@ -45,7 +43,6 @@ struct CellRecord {
 pub struct PlanBuilder {
     plan: Plan,
     pools_by_edge: bool,
-    buffers: Vec<Buffer>,
     sources: Vec<Source>,
     cells: Vec<CellRecord>,
     /// Inputs that are the stem's later convolutions.
@@ -64,7 +61,6 @@ impl PlanBuilder {
                 ..Plan::default()
             },
             pools_by_edge: false,
-            buffers: Vec::new(),
             sources: Vec::new(),
             cells: Vec::new(),
             stem_stages: Vec::new(),

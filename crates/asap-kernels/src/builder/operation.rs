@@ -107,7 +107,7 @@ pub(crate) fn cell_input_plan(spec: &CellInputSpec) -> Plan {
 
     let built = builder.plan.inputs[input].clone();
     for place in [built.y, built.gradient] {
-        builder.buffers[place.buffer].side_by_side = true;
+        builder.plan.buffers[place.buffer].side_by_side = true;
     }
     let (norm, sums) = (built.norm, built.sums);
     let result = Door {

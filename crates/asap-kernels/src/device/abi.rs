@@ -3,6 +3,9 @@
 /// Threads of every block.
 pub const THREADS: u32 = 256;
 
+/// Added to the stride of a tensor's pixels if its values are bf16.
+pub const HALF: u32 = 1 << 31;
+
 /// A term that drop-path never loses.
 pub const NEVER_LOST: u32 = u32::MAX;
 

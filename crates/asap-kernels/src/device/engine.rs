@@ -7,7 +7,7 @@ use super::images::ImageSet;
 use super::launch::{Device, Launch, Precision};
 use super::memory::{Bases, Sizes};
 use super::optimizer;
-use super::program::{Goal, Programs, Target};
+use super::program::{Arena, Goal, Programs, Target};
 use super::steps::{Pending, Stages};
 use crate::error::{Error, expect_len};
 use crate::plan::Plan;
@@ -67,9 +67,10 @@ impl Built {
             precision,
             capacity: device.capacity(),
         };
-        let sizes = Programs::of(plan, target, &Bases::unknown())?.sizes;
+        let arena = Arena::of(plan, precision);
+        let sizes = Programs::of(plan, &arena, target, &Bases::unknown())?.sizes;
         let (block, bases) = Bases::allocate(device, &sizes)?;
-        let programs = Programs::of(plan, target, &bases)?;
+        let programs = Programs::of(plan, &arena, target, &bases)?;
         device.upload(bases.tables, &programs.tables.bytes)?;
         let (descent_table, descent) = optimizer::launches(device, &bases, &sizes)?;
         Ok(Self {

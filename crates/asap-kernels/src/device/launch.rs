@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-/// How products compute: accumulation, sums and everything else are f32 or wider in all of them.
+/// How products compute: accumulation, and sums of batch normalisation, are f32 or wider in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     /// Plain f32.
@@ -10,7 +10,8 @@ pub enum Precision {
     /// Factors with 10 bits of mantissa, on tensor cores.
     #[default]
     Tf32,
-    /// Factors with 7 bits of mantissa, on tensor cores.
+    /// Factors with 7 bits of mantissa, on tensor cores; what depthwise separable convolutions put out, and their gradients, are kept
+    /// so too, which halves most of the memory and its traffic.
     Bf16,
 }
 

@@ -88,14 +88,13 @@ regions! {
 }
 
 impl Sizes {
-    /// What follows from the plan alone; sums, scratch and tables come with the programs.
+    /// What follows from the plan alone; arena, sums, scratch and tables come with the programs.
     pub(super) fn of(plan: &Plan) -> Self {
         let stem = plan.stem();
         let heads = plan.heads();
         let features = heads.clone().map(|(channels, _)| channels).sum::<usize>();
         let classes = heads.clone().map(|(_, classes)| classes).sum::<usize>();
         Self {
-            arena: plan.training.len.max(plan.inference.len),
             weights: plan.slab_len,
             gradients: plan.slab_len,
             velocity: plan.slab_len,

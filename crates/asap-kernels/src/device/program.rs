@@ -5,7 +5,7 @@ use super::launch::{Capacity, Launch, Precision};
 use super::lower::lower;
 use super::memory::{Bases, Sizes};
 use crate::error::Error;
-use crate::plan::Plan;
+use crate::plan::{Arrangement, Plan};
 use crate::run::Wanted;
 
 /// What a program computes.
@@ -45,6 +45,41 @@ pub(super) struct Target {
     pub(super) capacity: Capacity,
 }
 
+/// Where activations lie.
+pub(super) struct Arena {
+    pub(super) training: Arrangement,
+    pub(super) inference: Arrangement,
+    /// Whether a buffer's values are bf16: what chains put out, where products take such.
+    pub(super) half: Vec<bool>,
+}
+
+impl Arena {
+    pub(super) fn of(plan: &Plan, precision: Precision) -> Self {
+        let mut half = vec![false; plan.buffers.len()];
+        if precision != Precision::Bf16 {
+            let (training, inference) = (plan.training.clone(), plan.inference.clone());
+            return Self {
+                training,
+                inference,
+                half,
+            };
+        }
+        let convolutions = plan.banks.iter().flat_map(|bank| &bank.convolutions);
+        for chain in convolutions
+            .flat_map(|c| [Some(c.first), c.second])
+            .flatten()
+        {
+            half[chain.y.buffer] = true;
+        }
+        let [training, inference] = plan.arrangements(&half);
+        Self {
+            training,
+            inference,
+            half,
+        }
+    }
+}
+
 /// The programs of a plan, in the order of [`Goal::ALL`], and one table for all.
 pub(super) struct Programs {
     pub(super) launches: [Vec<Launch>; 4],
@@ -57,12 +92,18 @@ impl Programs {
     ///
     /// # Errors
     /// If the kernels have no room for something in the plan.
-    pub(super) fn of(plan: &Plan, target: Target, bases: &Bases) -> Result<Self, Error> {
+    pub(super) fn of(
+        plan: &Plan,
+        arena: &Arena,
+        target: Target,
+        bases: &Bases,
+    ) -> Result<Self, Error> {
         let mut tables = Tables::at(bases.tables);
         let mut sizes = Sizes::of(plan);
+        sizes.arena = arena.training.len.max(arena.inference.len);
         let mut launches = [const { Vec::new() }; 4];
         for (launches, goal) in launches.iter_mut().zip(Goal::ALL) {
-            *launches = lower(plan, goal, target, bases, &mut tables, &mut sizes)?;
+            *launches = lower(plan, arena, goal, target, bases, &mut tables, &mut sizes)?;
         }
         sizes.tables = tables.bytes.len();
         Ok(Self {

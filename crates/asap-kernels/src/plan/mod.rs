@@ -7,6 +7,7 @@ mod auxiliary;
 mod bank;
 mod ends;
 mod input;
+mod lifetimes;
 mod node;
 mod norm;
 mod places;
@@ -20,7 +21,7 @@ pub(crate) use ends::{Classifier, Door, Doors, Head, Stem};
 pub(crate) use input::{Input, InputKernel};
 pub(crate) use node::{DropPath, Node, NodeTerm, Target};
 pub(crate) use norm::Norm;
-pub(crate) use places::{Arrangement, BufferAt, Place, Size, View};
+pub(crate) use places::{Arrangement, Buffer, BufferAt, Place, Size, View};
 pub(crate) use scratch::{CHUNK, Scratch, chunk_rows};
 pub(crate) use slabs::Transpose;
 pub use slabs::{Parameter, Statistics};
@@ -36,6 +37,7 @@ pub struct Plan {
     pub(crate) statistics_len: usize,
     pub(crate) transposes: Vec<Transpose>,
     pub(crate) transposed_len: usize,
+    pub(crate) buffers: Vec<Buffer>,
     /// The arena of a step, and that of a forward pass in eval mode.
     pub(crate) training: Arrangement,
     pub(crate) inference: Arrangement,

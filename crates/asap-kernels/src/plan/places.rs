@@ -9,6 +9,15 @@ pub(crate) struct Place {
     pub(crate) pixel: usize,
 }
 
+/// A buffer that has no place yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Buffer {
+    /// f32 of an image.
+    pub(crate) len: usize,
+    /// Whether its images lie side by side; then it shares memory with no other buffer.
+    pub(crate) side_by_side: bool,
+}
+
 /// A buffer in the arena.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferAt {

@@ -228,13 +228,13 @@ fn kernels_of_banks_ask_no_more_of_memory_than_docs_say() {
             "chain_forward",
             forward,
             [85, 123, 97, 157, 89, 129, 100, 163],
-            3.53,
+            3.62,
         ),
         (
             "chain_backward",
             backward,
             [64, 83, 68, 94, 75, 95, 79, 106],
-            2.27,
+            2.33,
         ),
         (
             "depthwise_gradient",

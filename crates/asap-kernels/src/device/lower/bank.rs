@@ -1,13 +1,14 @@
 //! Banks forward: all chains that leave a node are one launch, so are its pools and its reduces.
 
 use super::Lowering;
+use super::places::value_bytes;
 use super::product::Forward;
 use super::tasks::SUMS_FLOATS;
 use crate::depthwise::Taps;
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::error::Error;
-use crate::plan::{Bank, Chain, Size, View};
+use crate::plan::{Bank, Chain, Place, Size, View};
 use crate::pool::PoolKind;
 
 /// Most channels of a chain: those whose gradients the registers of a block hold.
@@ -108,12 +109,9 @@ impl Lowering<'_> {
                 "chain_forward_wide_bf16",
             ]),
         };
-        let mut sources: Vec<_> = chains
-            .iter()
-            .map(|(_, source)| source.place.buffer)
-            .collect();
-        sources.dedup();
-        let work = self.chains_work(size, sources.len(), chains.iter().map(|(chain, _)| *chain));
+        let mut sources: Vec<_> = chains.iter().map(|(_, source)| source.place).collect();
+        sources.dedup_by_key(|place| place.buffer);
+        let work = self.chains_work(size, &sources, chains.iter().map(|(chain, _)| *chain));
         self.launch(kernel, [splits, channels.div_ceil(64)], floats, &jobs, work);
         Ok(())
     }
@@ -122,16 +120,17 @@ impl Lowering<'_> {
     pub(super) fn chains_work<'a>(
         &self,
         size: Size,
-        sources: usize,
+        sources: &[Place],
         chains: impl Iterator<Item = &'a Chain>,
     ) -> Work {
-        let mut work = Work {
-            bytes: 4.0 * (sources * self.plan.batch * size.len()) as f64,
-            operations: 0.0,
-        };
+        let mut work = Work::default();
+        for source in sources {
+            let values = (self.plan.batch * size.len()) as f64;
+            work.bytes += value_bytes(&self.tensor(*source)) * values;
+        }
         for chain in chains {
             let outputs = (self.plan.batch * size.strided(chain.taps.stride).len()) as f64;
-            work.bytes += 4.0 * outputs;
+            work.bytes += value_bytes(&self.tensor(chain.y)) * outputs;
             let taps = (chain.taps.kernel * chain.taps.kernel + size.channels) as f64;
             work.operations += 2.0 * outputs * taps;
         }

@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::bank::{alike, kind_number, span, squares, taps, tile_pixels};
+use super::places::value_bytes;
 use super::product::Backward;
 use crate::device::abi;
 use crate::device::launch::Work;
@@ -10,6 +11,9 @@ use crate::plan::{Bank, Chain, Size, View};
 
 /// Most channels of a chain on its way back whose sums fit the registers of two blocks.
 const NARROW_CHANNELS: usize = 64;
+
+/// Blocks of `depthwise_gradient` that a multiprocessor runs at a time.
+const GRADIENT_BLOCKS: usize = 3;
 
 /// A chain on its way back.
 struct ChainBack<'a> {
@@ -51,11 +55,7 @@ impl Lowering<'_> {
         let gathered = self.chains_back(out, &chains)?;
         // Nobody reads the second chains' outputs any more: the gradients of what they read take their place.
         let mut jobs = Vec::new();
-        let splits = self.splits(
-            self.plan.batch * squares(out),
-            gathered.len() * groups(out),
-            out.channels,
-        );
+        let splits = self.gradient_splits(out, gathered.len());
         for (gathered, (source, out_place, sums)) in gathered.iter().zip(&places) {
             let found = self.new_sums(splits, 2 * out.channels);
             let product = abi::Sums {
@@ -125,8 +125,7 @@ impl Lowering<'_> {
                 width: size.width as u32,
                 channels: size.channels as u32,
             };
-            // Nothing is summed: as many blocks as there may be.
-            let splits = (self.whole_blocks() / groups(size)).min(self.plan.batch * squares(size));
+            let splits = self.gradient_splits(size, 1);
             self.depthwise_gradient(size, bank.stride, splits, &gathered, &[job]);
             add = true;
         }
@@ -188,7 +187,7 @@ impl Lowering<'_> {
                 true => self.new_scratch(splits * len),
                 false => 0,
             };
-            let z = self.scratch_tensor(out);
+            let z = self.chain_scratch(out);
             jobs.push(abi::ChainBackward {
                 source: self.view(*source),
                 depthwise: self.weight(chain.depthwise),
@@ -232,15 +231,15 @@ impl Lowering<'_> {
             ]),
         };
         // The sources are read for the gradients of kernels alone; what a chain put out and `z` always.
-        let mut sources: Vec<_> = chains.iter().map(|back| back.source.place.buffer).collect();
-        sources.dedup();
-        let read = if self.goal.weights() {
-            sources.len()
-        } else {
-            0
-        };
-        let mut work = self.chains_work(size, read, chains.iter().map(|back| back.chain));
-        work.bytes += 4.0 * (chains.len() * self.plan.batch * out.len()) as f64;
+        let mut sources = Vec::new();
+        if self.goal.weights() {
+            sources.extend(chains.iter().map(|back| back.source.place));
+            sources.dedup_by_key(|place| place.buffer);
+        }
+        let mut work = self.chains_work(size, &sources, chains.iter().map(|back| back.chain));
+        for gathered in &gathered {
+            work.bytes += value_bytes(&gathered.z) * (self.plan.batch * out.len()) as f64;
+        }
         if self.goal.weights() {
             work.operations *= 2.0;
         }
@@ -249,6 +248,13 @@ impl Lowering<'_> {
             self.reduce(&reductions);
         }
         Ok(gathered)
+    }
+
+    /// How many blocks share the squares of each of so many sources.
+    fn gradient_splits(&self, size: Size, sources: usize) -> usize {
+        let blocks = GRADIENT_BLOCKS * self.target.capacity.multiprocessors;
+        let items = self.plan.batch * squares(size);
+        (blocks / (sources * groups(size))).min(items).max(1)
     }
 
     fn depthwise_gradient(
@@ -274,8 +280,13 @@ impl Lowering<'_> {
         let outputs = self.plan.batch * size.strided(stride).len();
         let inputs = self.plan.batch * size.len();
         let taps: u32 = gathered.iter().map(|c| c.kernel * c.kernel).sum();
+        let sources = jobs
+            .iter()
+            .map(|job| value_bytes(&job.source.y) + value_bytes(&job.out));
+        let sources: f64 = sources.sum();
+        let read: f64 = gathered.iter().map(|c| value_bytes(&c.z)).sum();
         let work = Work {
-            bytes: 4.0 * (gathered.len() * outputs + 2 * jobs.len() * inputs) as f64,
+            bytes: read * outputs as f64 + sources * inputs as f64,
             operations: 2.0 * f64::from(taps) * outputs as f64,
         };
         let grid = [splits, groups(size)];
@@ -347,7 +358,7 @@ impl Lowering<'_> {
             return;
         }
         if !mixes.is_empty() {
-            self.mix(&mixes, pooled);
+            self.mix(&mixes, pooled, 0);
         }
         let job = abi::PoolsGradient {
             source: self.view(bank.source),

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use super::abi::{self, Plain, THREADS};
 use super::launch::{Launch, Precision, Work};
 use super::memory::{Bases, Sizes};
-use super::program::{Goal, Tables, Target};
+use super::program::{Arena, Goal, Tables, Target};
 use crate::error::Error;
 use crate::layout::ParameterKind;
 use crate::plan::{BufferAt, Plan};
@@ -40,6 +40,8 @@ struct Lowering<'a> {
     target: Target,
     bases: &'a Bases,
     buffers: &'a [BufferAt],
+    /// Whether a buffer's values are bf16.
+    half: &'a [bool],
     tables: &'a mut Tables,
     launches: Vec<Launch>,
     /// By place among the plan's sums.
@@ -57,6 +59,7 @@ struct Lowering<'a> {
 /// The launches of a pass. `tables` and `sizes` grow by what they need.
 pub(super) fn lower(
     plan: &Plan,
+    arena: &Arena,
     goal: Goal,
     target: Target,
     bases: &Bases,
@@ -64,8 +67,8 @@ pub(super) fn lower(
     sizes: &mut Sizes,
 ) -> Result<Vec<Launch>, Error> {
     let arrangement = match goal {
-        Goal::Train(_) => &plan.training,
-        Goal::Logits => &plan.inference,
+        Goal::Train(_) => &arena.training,
+        Goal::Logits => &arena.inference,
     };
     let parameters = plan.parameters.iter();
     let mut lowering = Lowering {
@@ -74,6 +77,7 @@ pub(super) fn lower(
         target,
         bases,
         buffers: &arrangement.buffers,
+        half: &arena.half,
         tables,
         launches: Vec::new(),
         sums: HashMap::new(),

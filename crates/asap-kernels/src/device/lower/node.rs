@@ -1,6 +1,7 @@
 //! Nodes: the weighted sum of their terms, and the sums that their gradients give.
 
 use super::Lowering;
+use super::places::value_bytes;
 use crate::device::abi;
 use crate::plan::{Node, NodeTerm};
 
@@ -16,6 +17,10 @@ impl Lowering<'_> {
             }
         });
         let terms: Vec<_> = terms.collect();
+        let half = terms
+            .iter()
+            .filter(|term| value_bytes(&term.y) < 4.0)
+            .count();
         let job = abi::Mix {
             terms: self.tables.push(&terms),
             out: self.tensor(node.value),
@@ -24,7 +29,7 @@ impl Lowering<'_> {
             pixels: node.size.pixels() as u32,
             channels: channels as u32,
         };
-        self.mix(&[job], node.size);
+        self.mix(&[job], node.size, half);
     }
 
     pub(super) fn node_sums(&mut self, node: &Node) {

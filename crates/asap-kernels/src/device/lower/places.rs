@@ -1,12 +1,28 @@
 //! From places in a plan to addresses on the device.
 
 use super::Lowering;
-use crate::device::abi::{self, NEVER_LOST};
+use crate::device::abi::{self, HALF, NEVER_LOST};
+use crate::device::launch::Precision;
 use crate::plan::{Node, NodeTerm, Norm, Place, Size, Target, View};
+
+/// Bytes of a value.
+pub(super) fn value_bytes(tensor: &abi::Tensor) -> f64 {
+    match tensor.pixel & HALF {
+        0 => 4.0,
+        _ => 2.0,
+    }
+}
 
 impl Lowering<'_> {
     pub(super) fn tensor(&self, place: Place) -> abi::Tensor {
         let buffer = self.buffers[place.buffer];
+        if self.half[place.buffer] {
+            return abi::Tensor {
+                at: self.bases.arena + 4 * buffer.offset as u64 + 2 * place.at as u64,
+                image: 2 * buffer.image as u32,
+                pixel: place.pixel as u32 | HALF,
+            };
+        }
         abi::Tensor {
             at: self.bases.arena + 4 * (buffer.offset + place.at) as u64,
             image: buffer.image as u32,
@@ -20,6 +36,18 @@ impl Lowering<'_> {
             at: self.new_scratch(self.plan.batch * size.len()),
             image: size.len() as u32,
             pixel: size.channels as u32,
+        }
+    }
+
+    /// The same, bf16 where chains put out such.
+    pub(super) fn chain_scratch(&mut self, size: Size) -> abi::Tensor {
+        if self.target.precision != Precision::Bf16 {
+            return self.scratch_tensor(size);
+        }
+        abi::Tensor {
+            at: self.new_scratch((self.plan.batch * size.len()).div_ceil(2)),
+            image: size.len() as u32,
+            pixel: size.channels as u32 | HALF,
         }
     }
 

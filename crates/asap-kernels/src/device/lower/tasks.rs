@@ -3,6 +3,7 @@
 use std::mem::discriminant;
 
 use super::Lowering;
+use super::places::value_bytes;
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::device::memory::CLEARED;
@@ -110,7 +111,7 @@ impl Lowering<'_> {
             pixels: size.pixels() as u32,
             channels: size.channels as u32,
         };
-        self.mix(&[job], size);
+        self.mix(&[job], size, 0);
     }
 
     /// Op weight gradients add up over the cells.
@@ -133,12 +134,12 @@ impl Lowering<'_> {
         self.launch("mix", [blocks, 1], 0, &[job], Work::default());
     }
 
-    /// Mixes of tensors of one size.
-    pub(super) fn mix(&mut self, jobs: &[abi::Mix], size: Size) {
+    /// Mixes of tensors of one size, so many of which are bf16.
+    pub(super) fn mix(&mut self, jobs: &[abi::Mix], size: Size, half: usize) {
         let values = self.plan.batch * size.len();
         let tensors: u32 = jobs.iter().map(|job| job.count + 1 + job.add).sum();
         let work = Work {
-            bytes: 4.0 * values as f64 * f64::from(tensors),
+            bytes: values as f64 * (4.0 * f64::from(tensors) - 2.0 * half as f64),
             operations: 0.0,
         };
         self.launch("mix", [Self::blocks(values / 4), 1], 0, jobs, work);
@@ -167,6 +168,7 @@ impl Lowering<'_> {
         let items = self.plan.batch * size.pixels();
         let splits = self.splits(items.div_ceil(64), terms.len() + 1, channels);
         let sums = self.new_sums(splits, rows * channels);
+        let read: f64 = terms.iter().map(|term| value_bytes(&term.y)).sum();
         let job = abi::Products {
             terms: self.tables.push(terms),
             g,
@@ -177,7 +179,7 @@ impl Lowering<'_> {
             reserved: 0,
         };
         let work = Work {
-            bytes: 4.0 * (items * channels * (1 + terms.len())) as f64,
+            bytes: (items * channels) as f64 * (4.0 + read),
             operations: 0.0,
         };
         let grid = [splits, terms.len() + 1];

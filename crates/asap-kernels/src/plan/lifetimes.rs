@@ -4,22 +4,30 @@
 //! order of its own tasks decides what lives when. A buffer lives from the first to the last task that touches it; one
 //! that is made anew (pools, before the backward pass of their cell) does not live in between.
 
-use crate::plan::{Arrangement, AuxiliaryTask, Bank, BufferAt, Node, Place, Plan, Target, Task};
+use super::{Arrangement, AuxiliaryTask, Bank, Buffer, BufferAt, Node, Place, Plan, Target, Task};
 
 /// First and last task of a life.
 type Life = [usize; 2];
 
-/// A buffer that a builder has handed out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Buffer {
-    /// f32 of an image.
-    pub(super) len: usize,
-    /// Whether its images lie side by side; then it shares memory with no other buffer.
-    pub(super) side_by_side: bool,
+impl Plan {
+    /// Arrangements of the buffers in training and in eval mode, those in `half` as bf16.
+    pub(crate) fn arrangements(&self, half: &[bool]) -> [Arrangement; 2] {
+        let mut buffers = self.buffers.clone();
+        for (buffer, half) in buffers.iter_mut().zip(half) {
+            if *half {
+                buffer.len = buffer.len.div_ceil(2);
+            }
+        }
+        let (forward, backward) = (self.forward.iter(), self.backward.iter());
+        let training = arrange(self, &buffers, forward.clone().chain(backward));
+        let forward = forward.filter(|task| !matches!(task, Task::Auxiliary(_)));
+        let inference = arrange(self, &buffers, forward);
+        [training, inference]
+    }
 }
 
 /// Places for all buffers that `tasks` touch, in this order.
-pub(super) fn arrange<'a>(
+fn arrange<'a>(
     plan: &'a Plan,
     buffers: &[Buffer],
     tasks: impl Iterator<Item = &'a Task>,
