@@ -9,7 +9,7 @@ mod products;
 mod sums;
 mod window_pool;
 
-use asap_kernels::device::abi::{Plain, Step, THREADS, Tensor, View, bytes};
+use asap_kernels::device::abi::{HALF, Plain, Step, THREADS, Tensor, View, bytes};
 use asap_kernels::device::{Device, Launch, Work};
 
 use crate::chosen;
@@ -42,6 +42,17 @@ impl Bench {
             at: self.put(values),
             image: (pixels * channels) as u32,
             pixel: channels as u32,
+        }
+    }
+
+    /// The same as bf16, which keeps whole numbers up to 256.
+    fn half_tensor(&mut self, values: &[f32], pixels: usize, channels: usize) -> Tensor {
+        let halves = values.iter().map(|value| (value.to_bits() >> 16) as u16);
+        let halves: Vec<u8> = halves.flat_map(u16::to_ne_bytes).collect();
+        Tensor {
+            at: self.put(&halves),
+            image: (pixels * channels) as u32,
+            pixel: channels as u32 | HALF,
         }
     }
 

@@ -85,7 +85,11 @@ fn products_are_over_the_images_that_keep_a_term() {
         let mut bench = Bench::new(25);
         let weights = [1, 6];
         let terms = [0, 1].map(|t| Term {
-            y: bench.tensor(&ys[t], pixels, channels),
+            // One of either kind.
+            y: match t {
+                0 => bench.tensor(&ys[t], pixels, channels),
+                _ => bench.half_tensor(&ys[t], pixels, channels),
+            },
             scale: 0,
             shift: 0,
             factor: 0,
