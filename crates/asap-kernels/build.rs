@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 const FOLDER: &str = "kernels";
 const SOURCE: &str = "kernels/module.cu";
 
-/// What the fat binary holds: machine code of the data-centre GPUs of two generations (A100; H100 and H200), and PTX, which the
+/// What the fat binary holds: machine code of two generations (A100 and those for desktops since; H100 and H200), and PTX, which the
 /// driver compiles for every newer one.
 const TARGETS: [&str; 3] = [
     "arch=compute_80,code=sm_80",

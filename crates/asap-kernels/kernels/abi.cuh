@@ -1,6 +1,6 @@
 // What the host hands to kernels. `src/device/abi.rs` has the same structures; a test holds their sizes together.
 //
-// Tensors are f32, channels last, channels padded to a multiple of 8. A kernel takes a table of jobs and the step: all that
+// Tensors are f32 or bf16, channels last, channels padded to a multiple of 8. A kernel takes a table of jobs and the step: all that
 // changes from step to step lies in `Step`, so that a captured graph of launches serves every step of a plan.
 #pragma once
 

@@ -1,5 +1,6 @@
 // One chain of a bank: ReLU, depthwise, pointwise, statistics in one pass over a tile in shared memory; and back to the
-// depthwise output, with the gradients of both kernels. A table of jobs holds all chains that leave a node.
+// depthwise output, with the gradients of both kernels. A table of jobs holds all chains that leave a node, or nodes
+// that are ready at a time.
 //
 // A block computes squares of 8 x 8 output pixels one after another: its share of all squares of all images.
 #include "matrix.cuh"

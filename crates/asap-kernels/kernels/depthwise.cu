@@ -53,7 +53,7 @@ __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE]
     }
 }
 
-// Shared memory: z[reach][pitch][chunk] of the largest reach, taps[25][chunk]; at least 4096 bytes. Grid: splits, groups of 32 channels,
+// Shared memory: taps[25][chunk], z[reach][pitch][chunk] of the largest reach; at least 4096 bytes. Grid: splits, groups of 32 channels,
 // jobs.
 extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
     const depthwise_gradient_job &job = jobs[blockIdx.z];

@@ -18,35 +18,41 @@ impl Plan {
                 buffer.len = buffer.len.div_ceil(2);
             }
         }
-        let (forward, backward) = (self.forward.iter(), self.backward.iter());
-        let training = arrange(self, &buffers, forward.clone().chain(backward));
+        // What banks go through together they live through together.
+        let tasks: Vec<&Task> = self.forward.iter().chain(&self.backward).collect();
+        let together = tasks.chunk_by(|task, next| task.goes_with(next));
+        let training = arrange(self, &buffers, together);
+        let forward = self.forward.iter();
         let forward = forward.filter(|task| !matches!(task, Task::Auxiliary(_)));
-        let inference = arrange(self, &buffers, forward);
+        let forward: Vec<&Task> = forward.collect();
+        let inference = arrange(self, &buffers, forward.chunks(1));
         [training, inference]
     }
 }
 
-/// Places for all buffers that `tasks` touch, in this order.
+/// Places for all buffers that tasks touch, `moments` in this order and the tasks of one in any.
 fn arrange<'a>(
     plan: &'a Plan,
     buffers: &[Buffer],
-    tasks: impl Iterator<Item = &'a Task>,
+    moments: impl Iterator<Item = &'a [&'a Task]>,
 ) -> Arrangement {
     let mut lives: Vec<Vec<Life>> = vec![Vec::new(); buffers.len()];
-    for (now, task) in tasks.enumerate() {
-        if let Task::Pools(bank) = task {
-            for pool in &plan.banks[*bank].pools {
-                lives[pool.y.place.buffer].push([now, now]);
+    for (now, tasks) in moments.enumerate() {
+        for task in tasks {
+            if let Task::Pools(bank) = task {
+                for pool in &plan.banks[*bank].pools {
+                    lives[pool.y.place.buffer].push([now, now]);
+                }
             }
+            touched(
+                plan,
+                task,
+                &mut |place| match lives[place.buffer].last_mut() {
+                    Some(life) => life[1] = now,
+                    None => lives[place.buffer].push([now, now]),
+                },
+            );
         }
-        touched(
-            plan,
-            task,
-            &mut |place| match lives[place.buffer].last_mut() {
-                Some(life) => life[1] = now,
-                None => lives[place.buffer].push([now, now]),
-            },
-        );
     }
     let mut offsets = vec![0; buffers.len()];
     let shared: Vec<usize> = (0..buffers.len())

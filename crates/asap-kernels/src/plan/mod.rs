@@ -113,12 +113,12 @@ impl Plan {
         self.statistics_len
     }
 
-    /// Bytes of activations and gradients kept during a step.
+    /// Bytes of activations and gradients kept during a step, as f32.
     pub fn arena_bytes(&self) -> u64 {
         4 * self.training.len as u64
     }
 
-    /// Bytes of activations kept during a forward pass in eval mode.
+    /// Bytes of activations kept during a forward pass in eval mode, as f32.
     pub fn inference_arena_bytes(&self) -> u64 {
         4 * self.inference.len as u64
     }

@@ -18,7 +18,7 @@ pub(crate) struct Buffer {
     pub(crate) side_by_side: bool,
 }
 
-/// A buffer in the arena.
+/// A buffer in the arena, in f32 whatever the buffer holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BufferAt {
     /// First value of the first image.

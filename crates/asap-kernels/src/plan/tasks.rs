@@ -1,5 +1,7 @@
 //! The tasks that a plan puts in order.
 
+use std::mem::discriminant;
+
 use super::{AuxiliaryTask, Place, Size};
 
 /// What every thread does next, on its own images unless said otherwise.
@@ -47,4 +49,22 @@ pub(crate) enum Task {
     ResultGradient,
     /// From the gradient of the source to what is handed back.
     SourceGradient,
+}
+
+impl Task {
+    /// The bank of a task that banks may go through together when they follow one another in training.
+    pub(crate) fn shared_bank(&self) -> Option<usize> {
+        match self {
+            Self::BankFirst(bank)
+            | Self::BankSecond(bank)
+            | Self::Pools(bank)
+            | Self::BankSecondBack(bank) => Some(*bank),
+            _ => None,
+        }
+    }
+
+    /// Whether the banks of this task and the next may go through them together.
+    pub(crate) fn goes_with(&self, next: &Self) -> bool {
+        self.shared_bank().is_some() && discriminant(self) == discriminant(next)
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use asap_kernels::device::abi;
+
 /// A structure's name with its fields: name and type, the type as Rust names it.
 type Structure = (String, Vec<(String, String)>);
 
@@ -36,6 +38,17 @@ fn kernels_and_host_have_the_same_structures() {
         host.iter().any(|(name, _)| name == "Step"),
         "nothing was read"
     );
+}
+
+#[test]
+fn kernels_and_host_have_the_same_marks() {
+    for mark in [
+        format!("constexpr u32 HALF = {:#x}u;", abi::HALF),
+        format!("constexpr u32 NEVER_LOST = {:#x}u;", abi::NEVER_LOST),
+        format!("constexpr u32 THREADS = {};", abi::THREADS),
+    ] {
+        assert!(KERNELS.contains(&mark), "{mark}");
+    }
 }
 
 /// `struct name {`, then a field in every line, then `};`.

@@ -1,4 +1,4 @@
-//! Banks forward: all chains that leave a node are one launch, so are its pools and its reduces.
+//! Banks forward: all chains that leave a node, or nodes that are ready at a time, are one launch, so are pools and reduces.
 
 use super::Lowering;
 use super::places::value_bytes;
@@ -171,7 +171,8 @@ impl Lowering<'_> {
                 continue;
             }
             let values = self.plan.batch * size.strided(stride).len();
-            let read = banks.len() * self.plan.batch * size.len();
+            let sources = banks.iter().filter(|bank| !bank.pools.is_empty()).count();
+            let read = sources * self.plan.batch * size.len();
             let work = Work {
                 bytes: 4.0 * (jobs.len() * values + read) as f64,
                 operations: 0.0,

@@ -1,26 +1,13 @@
 //! Banks backward: the gradients of the depthwise outputs of all chains in one launch, gathered into that of the source in another.
 
 use super::Lowering;
-use super::bank::{alike, kind_number, span, squares, taps, tile_pixels};
-use super::places::value_bytes;
+use super::bank::{alike, kind_number};
+use super::chain_back::ChainBack;
 use super::product::Backward;
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::error::Error;
-use crate::plan::{Bank, Chain, Size, View};
-
-/// Most channels of a chain on its way back whose sums fit the registers of two blocks.
-const NARROW_CHANNELS: usize = 64;
-
-/// Blocks of `depthwise_gradient` that a multiprocessor runs at a time.
-const GRADIENT_BLOCKS: usize = 3;
-
-/// A chain on its way back.
-struct ChainBack<'a> {
-    chain: &'a Chain,
-    source: View,
-    upstream: Vec<abi::Term>,
-}
+use crate::plan::{Bank, View};
 
 impl Lowering<'_> {
     /// Back through the second chains of banks.
@@ -51,6 +38,9 @@ impl Lowering<'_> {
                 upstream: vec![g, norm],
             });
             places.push((source, second.y, convolution.inner_sums));
+        }
+        if chains.is_empty() {
+            return Ok(());
         }
         let gathered = self.chains_back(out, &chains)?;
         // Nobody reads the second chains' outputs any more: the gradients of what they read take their place.
@@ -91,7 +81,7 @@ impl Lowering<'_> {
                 let chain = &convolution.first;
                 let y = self.tensor(chain.y);
                 let upstream = match &convolution.second {
-                    // `bank_second_back` left the gradient where the second chain's output was.
+                    // `banks_second_back` left the gradient where the second chain's output was.
                     Some(second) => self
                         .through_norm(chain.norm, self.tensor(second.y), y)
                         .to_vec(),
@@ -134,164 +124,6 @@ impl Lowering<'_> {
             self.pair_sums(size, bank.gradient, bank.source.place, sums);
         }
         Ok(())
-    }
-
-    /// Channels of a block of `chain_backward`: as many as shared memory has room for.
-    fn backward_chunk(&self, chains: &[ChainBack<'_>], channels: usize) -> Result<usize, Error> {
-        let bytes = |chunk: usize| {
-            let chains = chains.iter();
-            let floats = chains.map(|back| backward_floats(back.chain, channels, chunk));
-            4 * floats.max().unwrap_or(0)
-        };
-        let chunks = [32, 16, 8].map(|chunk| chunk.min(channels));
-        let room = self.target.capacity.shared_bytes;
-        let chunk = chunks.into_iter().find(|chunk| bytes(*chunk) <= room);
-        chunk.ok_or_else(|| Error::Device {
-            what: format!("a depthwise separable convolution of {channels} channels"),
-            problem: format!(
-                "on the way back a block needs {} bytes of shared memory, and gets at most {room}",
-                bytes(chunks[2])
-            ),
-        })
-    }
-
-    /// Back through chains of sources of one size: gradients of their kernels if wanted, and what is to be gathered.
-    fn chains_back(
-        &mut self,
-        size: Size,
-        chains: &[ChainBack<'_>],
-    ) -> Result<Vec<abi::Depthwise>, Error> {
-        let Some(first) = chains.first() else {
-            return Ok(Vec::new());
-        };
-        let channels = size.channels;
-        let out = size.strided(first.chain.taps.stride);
-        let chunk = self.backward_chunk(chains, channels)?;
-        let groups = channels.div_ceil(chunk);
-        let taps = chains.iter().map(|back| taps(back.chain)).max();
-        let len = (taps.unwrap_or(0) + channels) * channels;
-        let items = self.plan.batch * squares(out);
-        let splits = self.kernel_splits(items, chains.len() * groups, len);
-        let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
-        let mut floats = 0;
-        for ChainBack {
-            chain,
-            source,
-            upstream,
-        } in chains
-        {
-            let taps = chain.taps;
-            let depthwise = taps.kernel * taps.kernel * channels;
-            let len = depthwise + channels * channels;
-            let partials = match self.goal.weights() {
-                true => self.new_scratch(splits * len),
-                false => 0,
-            };
-            let z = self.chain_scratch(out);
-            jobs.push(abi::ChainBackward {
-                source: self.view(*source),
-                depthwise: self.weight(chain.depthwise),
-                pointwise: self.weight(chain.pointwise),
-                upstream: self.tables.push(upstream),
-                z,
-                partials,
-                upstream_count: upstream.len() as u32,
-                kernel: taps.kernel as u32,
-                dilation: taps.dilation as u32,
-                stride: taps.stride as u32,
-                height: size.height as u32,
-                width: size.width as u32,
-                channels: channels as u32,
-                chunk: chunk as u32,
-            });
-            if self.goal.weights() {
-                let pointwise = partials + 4 * depthwise as u64;
-                reductions.push(self.reduction(chain.depthwise, partials, depthwise, splits, len));
-                let square = channels * channels;
-                reductions.push(self.reduction(chain.pointwise, pointwise, square, splits, len));
-            }
-            gathered.push(abi::Depthwise {
-                weights: self.weight(chain.depthwise),
-                z,
-                kernel: taps.kernel as u32,
-                dilation: taps.dilation as u32,
-            });
-            floats = floats.max(backward_floats(chain, channels, chunk));
-        }
-        let kernel = match channels > NARROW_CHANNELS {
-            false => self.precise([
-                "chain_backward_f32",
-                "chain_backward_tf32",
-                "chain_backward_bf16",
-            ]),
-            true => self.precise([
-                "chain_backward_wide_f32",
-                "chain_backward_wide_tf32",
-                "chain_backward_wide_bf16",
-            ]),
-        };
-        // The sources are read for the gradients of kernels alone; what a chain put out and `z` always.
-        let mut sources = Vec::new();
-        if self.goal.weights() {
-            sources.extend(chains.iter().map(|back| back.source.place));
-            sources.dedup_by_key(|place| place.buffer);
-        }
-        let mut work = self.chains_work(size, &sources, chains.iter().map(|back| back.chain));
-        for gathered in &gathered {
-            work.bytes += value_bytes(&gathered.z) * (self.plan.batch * out.len()) as f64;
-        }
-        if self.goal.weights() {
-            work.operations *= 2.0;
-        }
-        self.launch(kernel, [splits, groups], floats, &jobs, work);
-        if !reductions.is_empty() {
-            self.reduce(&reductions);
-        }
-        Ok(gathered)
-    }
-
-    /// How many blocks share the squares of each of so many sources.
-    fn gradient_splits(&self, size: Size, sources: usize) -> usize {
-        let blocks = GRADIENT_BLOCKS * self.target.capacity.multiprocessors;
-        let items = self.plan.batch * squares(size);
-        (blocks / (sources * groups(size))).min(items).max(1)
-    }
-
-    fn depthwise_gradient(
-        &mut self,
-        size: Size,
-        stride: usize,
-        splits: usize,
-        gathered: &[abi::Depthwise],
-        jobs: &[abi::DepthwiseGradient],
-    ) {
-        if jobs.is_empty() {
-            return;
-        }
-        let reach = |convolution: &abi::Depthwise| {
-            let padding = ((convolution.kernel - 1) / 2 * convolution.dilation) as usize;
-            match stride {
-                1 => 8 + 2 * padding,
-                _ => (7 + 2 * padding) / 2 + 2,
-            }
-        };
-        let reach = gathered.iter().map(reach).max().unwrap_or(0);
-        let channels = size.channels;
-        let outputs = self.plan.batch * size.strided(stride).len();
-        let inputs = self.plan.batch * size.len();
-        let taps: u32 = gathered.iter().map(|c| c.kernel * c.kernel).sum();
-        let sources = jobs
-            .iter()
-            .map(|job| value_bytes(&job.source.y) + value_bytes(&job.out));
-        let sources: f64 = sources.sum();
-        let read: f64 = gathered.iter().map(|c| value_bytes(&c.z)).sum();
-        let work = Work {
-            bytes: read * outputs as f64 + sources * inputs as f64,
-            operations: 2.0 * f64::from(taps) * outputs as f64,
-        };
-        let grid = [splits, groups(size)];
-        let floats = ((tile_pixels(reach) + 25) * channels.min(32)).max(1024);
-        self.launch("depthwise_gradient", grid, floats, jobs, work);
     }
 
     /// Gradients of a bank's reduces' kernels, and of its source before ReLU's mask, in scratch; nowhere if it has none.
@@ -383,15 +215,4 @@ impl Lowering<'_> {
         let grid = [Self::blocks(values / 4), 1];
         self.launch("pool_gradient", grid, 0, &[job], work);
     }
-}
-
-/// Groups of 32 channels.
-fn groups(size: Size) -> usize {
-    size.channels.div_ceil(32)
-}
-
-/// f32 of shared memory of `chain_backward`.
-fn backward_floats(chain: &Chain, channels: usize, chunk: usize) -> usize {
-    let tile = (tile_pixels(span(chain)) + taps(chain)) * chunk;
-    (64 + chunk) * (channels + 4) + 64 * (chunk + 4) + 16 + tile
 }

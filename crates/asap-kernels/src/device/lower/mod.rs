@@ -6,6 +6,7 @@
 mod auxiliary;
 mod bank;
 mod bank_back;
+mod chain_back;
 mod ends;
 mod input;
 mod node;

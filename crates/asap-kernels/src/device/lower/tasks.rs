@@ -1,7 +1,5 @@
 //! The walk along a plan.
 
-use std::mem::discriminant;
-
 use super::Lowering;
 use super::places::value_bytes;
 use crate::device::abi;
@@ -29,16 +27,15 @@ impl Lowering<'_> {
     }
 
     /// Banks go through a task together where theirs follow one another. Not in eval mode, where what one bank is done with may be another's
-    /// to write; training needs it for the way back.
+    /// to write.
     fn tasks(&mut self, tasks: &[Task]) -> Result<(), Error> {
         let plan = self.plan;
         let train = self.goal.train();
         let banks = |tasks: &[Task]| -> Vec<&Bank> {
-            let banks = tasks.iter().filter_map(shared);
+            let banks = tasks.iter().filter_map(Task::shared_bank);
             banks.map(|bank| &plan.banks[bank]).collect()
         };
-        let same =
-            |a: &Task, b: &Task| train && shared(a).is_some() && discriminant(a) == discriminant(b);
+        let same = |task: &Task, next: &Task| train && task.goes_with(next);
         for tasks in tasks.chunk_by(same) {
             self.scratch = 0;
             match &tasks[0] {
@@ -189,17 +186,6 @@ impl Lowering<'_> {
             ..sums
         };
         (0..rows).map(row).collect()
-    }
-}
-
-/// The bank of a task that banks can go through together.
-fn shared(task: &Task) -> Option<usize> {
-    match task {
-        Task::BankFirst(bank)
-        | Task::BankSecond(bank)
-        | Task::Pools(bank)
-        | Task::BankSecondBack(bank) => Some(*bank),
-        _ => None,
     }
 }
 

@@ -82,17 +82,16 @@ pub(super) fn agree(
     );
 }
 
-/// The same in plain f32, on the host whatever device is chosen.
-pub(super) fn agree_on_host(host: HostDevice, network: &Network) {
+/// The same on the host, whatever device is chosen, with the batch full.
+pub(super) fn agree_on_host(
+    host: HostDevice,
+    network: &Network,
+    precision: Precision,
+    tolerance: &Tolerance,
+) {
     let plain = Regularisation::default();
-    agree_on(
-        Box::new(host),
-        network,
-        network.batch,
-        plain,
-        Precision::F32,
-        &F32,
-    );
+    let images = network.batch;
+    agree_on(Box::new(host), network, images, plain, precision, tolerance);
 }
 
 fn agree_on(

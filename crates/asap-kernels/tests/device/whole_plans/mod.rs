@@ -158,28 +158,61 @@ fn products() -> Network {
     }
 }
 
+/// A factor is rounded to 10 bits of mantissa, 5e-4 of it; some four products later values are off by about 1e-3. That share of what ReLU
+/// reads changes its sign, and a gradient that takes another way at a share s of its values is off by the root of s: 3 % for each ReLU
+/// that it passes, of which there are four.
+const TF32: Tolerance = Tolerance {
+    loss: 2e-3,
+    values: Measure::Length(0.12),
+};
+/// The same with 7 bits: 4e-3, 1e-2 and 10 %.
+const BF16: Tolerance = Tolerance {
+    loss: 2e-2,
+    values: Measure::Length(0.4),
+};
+
 #[test]
 fn tensor_cores_agree_to_their_precision() {
-    // A factor is rounded to 10 bits of mantissa, 5e-4 of it, or to 7, 4e-3; some four products later values are off by about 1e-3, or
-    // 1e-2. That share of what ReLU reads changes its sign, and a gradient that takes another way at a share s of its values is off by
-    // the root of s: 3 % and 10 % for each ReLU it passes, of which there are four.
-    for (precision, loss, length) in [(Precision::Tf32, 2e-3, 0.12), (Precision::Bf16, 2e-2, 0.4)] {
-        let tolerance = Tolerance {
-            loss,
-            values: Measure::Length(length),
-        };
+    for (precision, tolerance) in [(Precision::Tf32, &TF32), (Precision::Bf16, &BF16)] {
         let regularisation = Regularisation::default();
         let network = Network {
             image: [16, 16, 3],
             ..products()
         };
-        agree(&network, 3, regularisation, precision, &tolerance);
+        agree(&network, 3, regularisation, precision, tolerance);
+        let wide = Network {
+            image: [5, 5, 3],
+            batch: 2,
+            channels: 68,
+            operations: vec![CellOperation::Skip, CellOperation::Separable { kernel: 5 }],
+            cells: vec![1],
+            ..Network::default()
+        };
+        agree(&wide, 2, regularisation, precision, tolerance);
     }
 }
 
 #[test]
+fn drop_path_and_affine_normalisations_agree_in_bf16() {
+    let network = Network {
+        operations: vec![CellOperation::Skip, CellOperation::Separable { kernel: 3 }],
+        affine: true,
+        cells: vec![1],
+        ..Network::default()
+    };
+    let regularisation = Regularisation {
+        drop_path: 0.3,
+        seed: 5,
+        ..Regularisation::default()
+    };
+    agree(&network, 3, regularisation, Precision::Bf16, &BF16);
+}
+
+#[test]
 fn no_kernel_of_a_step_races_or_leaves_its_memory() {
-    agree_on_host(HostDevice::watched(1), &products());
+    let host = || HostDevice::watched(1);
+    agree_on_host(host(), &products(), Precision::F32, &F32);
+    agree_on_host(host(), &products(), Precision::Bf16, &BF16);
 }
 
 #[test]
@@ -192,7 +225,7 @@ fn nor_does_one_that_takes_its_channels_in_several_goes() {
         cells: vec![1],
         ..Network::default()
     };
-    agree_on_host(HostDevice::watched(2), &network);
+    agree_on_host(HostDevice::watched(2), &network, Precision::F32, &F32);
 }
 
 /// As many bytes as every GPU has that kernels are compiled for.
@@ -210,7 +243,7 @@ fn wide_networks_agree_where_blocks_have_little_shared_memory() {
             ..Network::default()
         };
         let host = HostDevice::with_shared_bytes(3, LEAST_SHARED_BYTES);
-        agree_on_host(host, &network);
+        agree_on_host(host, &network, Precision::F32, &F32);
     }
 }
 
