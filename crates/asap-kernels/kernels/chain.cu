@@ -29,30 +29,67 @@ struct ChainShape {
     __device__ __forceinline__ u32 span() const { return (SIDE - 1) * tile_stride() + (kernel - 1) * tile_dilation() + 1; }
     __device__ __forceinline__ u32 tile_pixels() const { return span() * pitch_of(span()); }
 
-    // What the depthwise convolution reads for a square: four channels from `channel` on.
-    __device__ __forceinline__ Around<true> around(const View &source, const Square &square, u32 channel) const {
+    // What the depthwise convolution reads for a square.
+    template <Precision P> __device__ __forceinline__ Window window(const View &source, const Square &square) const {
         const int padding = (int)((kernel - 1) / 2 * dilation);
-        return {source, square.image, channel, (int)(square.top * stride) - padding, (int)(square.left * stride) - padding,
-                step(), height, width};
+        return {{known<P>(source.y), source.a, source.b}, square.image, (int)(square.top * stride) - padding, (int)(square.left * stride) - padding, step(), height, width};
     }
 };
 
-template <class Job> __device__ __forceinline__ ChainShape shape_of(const Job &job) {
-    return {job.kernel, job.dilation, job.stride, job.height, job.width, job.channels};
+// What the compiler knows of a chain, so that hardly any of its arithmetic is left: kernel, dilation and channels, of stride 1; or nothing.
+template <u32 K, u32 D, u32 C> struct Fixed {
+    static constexpr bool KNOWN = true;
+    static constexpr u32 CHANNELS = C;
+    template <class Job> __device__ static __forceinline__ ChainShape shape(const Job &job) { return {K, D, 1, job.height, job.width, C}; }
+};
+struct Free {
+    static constexpr bool KNOWN = false;
+    template <class Job> __device__ static __forceinline__ ChainShape shape(const Job &job) {
+        return {job.kernel, job.dilation, job.stride, job.height, job.width, job.channels};
+    }
+};
+
+template <u32 C, class Job, class Run> __device__ __forceinline__ void with_fixed_channels(const Job &job, const Run &run) {
+    switch (job.kernel * 2 + job.dilation) {
+    case 3 * 2 + 1: run(Fixed<3, 1, C>()); break;
+    case 3 * 2 + 2: run(Fixed<3, 2, C>()); break;
+    case 5 * 2 + 1: run(Fixed<5, 1, C>()); break;
+    default: run(Fixed<5, 2, C>());
+    }
 }
 
-// The depthwise convolution of a tile: `out[64][out_step]`, `count` channels; 0 where there is no pixel.
-template <class Taps>
+// Calls `run` with what the compiler then knows.
+template <class Job, class Run> __device__ __forceinline__ void with_fixed(const Job &job, const Run &run) {
+    if (job.stride == 1 && job.channels == 16) {
+        with_fixed_channels<16>(job, run);
+    } else if (job.stride == 1 && job.channels == 32) {
+        with_fixed_channels<32>(job, run);
+    } else {
+        run(Free());
+    }
+}
+
+// A row of depthwise outputs as a factor of a product: 0 from `columns` on.
+template <Precision P> __device__ __forceinline__ void put_row(float *to, u32 step, float (&outputs)[SIDE], u32 columns) {
+    if (columns < SIDE) {
+#pragma unroll
+        for (u32 i = 0; i < SIDE; ++i)
+            if (i >= columns) outputs[i] = 0.0f;
+    }
+#pragma unroll
+    for (u32 i = 0; i < SIDE; ++i) to[i * step] = rounded<P>(outputs[i]);
+}
+
+// The depthwise convolution of a tile: `out[64][out_step]`; 0 where there is no pixel.
+template <Precision P, class Taps>
 __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float *tile, const Taps &w, const ChainShape &shape,
-                                          const Square &square, const Line &line, u32 count) {
-    const u32 row = pitch_of(shape.span()) * count;
+                                          const Square &square, const Line &line) {
+    const u32 row = pitch_of(shape.span()) * line.count;
     const float *x = tile + line.row * shape.tile_stride() * row + line.channel;
     float sums[SIDE] = {};
-    with_known(shape.kernel, shape.tile_dilation(), shape.tile_stride(), count,
+    with_known(shape.kernel, shape.tile_dilation(), shape.tile_stride(), line.count,
                [&](auto known) { convolve<false>(known, sums, x, row, w); });
-    float *to = out + line.row * SIDE * out_step + line.channel;
-#pragma unroll
-    for (u32 i = 0; i < SIDE; ++i) to[i * out_step] = square.holds(line.row, i) ? sums[i] : 0.0f;
+    put_row<P>(out + line.row * SIDE * out_step + line.channel, out_step, sums, square.columns(line.row));
 }
 
 __device__ __forceinline__ u32 least(u32 a, u32 b) { return a < b ? a : b; }
@@ -62,10 +99,10 @@ __device__ __forceinline__ u32 pointwise_step(u32 outputs) { return outputs + (o
 
 // Shared memory: tile[span][pitch][chunk], depthwise[64][chunk + 4], pointwise[chunk][outputs + 8 or 16], taps[kernel kernel][chunk]; at least
 // 4096 bytes. Grid: splits, groups of 64 outputs, jobs. `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
-template <Precision P, bool NARROW> __device__ void chain_forward(const chain_forward_job &job, const Step *step) {
+template <Precision P, bool NARROW, class Fixed> __device__ __forceinline__ void chain_forward(const chain_forward_job &job, const Step *step) {
     constexpr int TILES = NARROW ? 2 : 4;
-    const ChainShape shape = shape_of(job);
-    const u32 channels = job.channels, chunk = least(CHUNK, channels), span = shape.span();
+    const ChainShape shape = Fixed::shape(job);
+    const u32 channels = shape.channels, chunk = NARROW ? channels : CHUNK, span = shape.span();
     const u32 first_output = blockIdx.y * OUTPUTS;
     if (first_output >= channels) return;
     const u32 outputs = least(OUTPUTS, channels - first_output);
@@ -74,8 +111,7 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
     float *a = tile + shape.tile_pixels() * chunk;
     float *b = a + SQUARE * a_step;
     float *taps = b + chunk * b_step;
-    const bool whole = channels == chunk;
-    const Tensor y_tensor = job.y;
+    const Tensor y_tensor = known<P>(job.y);
     const Warps warps(4);
     const Lane lane(warps);
     Accumulator<TILES> acc;
@@ -83,62 +119,59 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
     moments.clear();
     const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     // The next tile is on its way while one is computed with.
-    Walk walk(span, chunk);
+    Walk walk(span, Quads(chunk));
+    Line line(chunk);
     Square square(share.first, shape.out_height(), shape.out_width());
     Batch batch;
     HeldTaps held;
-    if (share.first < share.last) {
-        Walk ahead = walk;
-        batch.load(ahead, shape.around(job.source, square, ahead.channel));
-    }
+    Around<true> around(shape.window<P>(job.source, square), walk, 0);
+    if (share.first < share.last) batch.load(around);
     for (u32 index = share.first; index < share.last; ++index) {
         Square next = square;
+        next.advance();
         acc.clear();
-        for (u32 first = 0; first < channels; first += chunk) {
+        u32 first = 0;
+        do {
             const u32 count = walk.count;
             // One chunk: the kernels stay.
-            if (!whole) __syncthreads();
-            if (!whole || index == share.first) {
+            if (!NARROW) __syncthreads();
+            if (!NARROW || index == share.first) {
                 const u32 quads = outputs / 4;
                 for (u32 i = threadIdx.x; i < count * quads; i += THREADS)
                     store4(b + i / quads * b_step + i % quads * 4,
-                           load4(global(job.pointwise) + (size_t)(first + i / quads) * channels + first_output + i % quads * 4));
-                load_taps(taps, job.depthwise, shape.taps(), channels, first, count);
+                           rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / quads) * channels + first_output + i % quads * 4)));
+                load_taps(taps, job.depthwise, shape.taps(), channels, first, Line(count));
             }
-            finish_tile(tile, batch, walk, shape.around(job.source, square, first + walk.channel));
+            finish_tile(tile, batch, walk, around);
             __syncthreads();
-            u32 ahead_first = first + chunk;
-            if (ahead_first >= channels) {
-                ahead_first = 0;
-                next = Square(index + 1, shape.out_height(), shape.out_width());
-            }
-            if (!whole) walk = Walk(span, least(chunk, channels - ahead_first));
-            if (ahead_first > 0 || index + 1 < share.last) {
-                Walk ahead = walk;
-                batch.load(ahead, shape.around(job.source, next, ahead_first + ahead.channel));
-            }
-            const Line line(count);
+            const bool last = NARROW || first + chunk >= channels;
+            const u32 ahead = last ? 0 : first + chunk;
+            if (!NARROW && least(chunk, channels - ahead) != walk.count) walk = Walk(span, Quads(least(chunk, channels - ahead)));
+            around = Around<true>(shape.window<P>(job.source, last ? next : square), walk, ahead);
+            if (!last || index + 1 < share.last) batch.load(around);
+            if (!NARROW && count != line.count) line = Line(count);
             if (line.works()) {
                 if constexpr (NARROW) {
                     if (index == share.first) held.load(taps + line.channel, shape.taps(), count);
-                    depthwise(a, a_step, tile, held, shape, square, line, count);
+                    depthwise<P>(a, a_step, tile, held, shape, square, line);
                 } else {
-                    depthwise(a, a_step, tile, SharedTaps{taps + line.channel}, shape, square, line, count);
+                    depthwise<P>(a, a_step, tile, SharedTaps{taps + line.channel}, shape, square, line);
                 }
             }
             __syncthreads();
             multiply<P>(acc, warps, Factor{a, a_step, 1}, Factor{b, b_step, 1}, outputs, count);
-        }
+            first += chunk;
+        } while (!NARROW && first < channels);
 #pragma unroll
-        for (int j = 0; j < TILES; ++j) {
-            const u32 column = lane.column + j * lane.column_step;
-            if (column >= outputs) break;
+        for (int half = 0; half < 2; ++half) {
+            const u32 pixel = lane.row + 8 * half;
+            const bool holds = square.holds(pixel);
 #pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                const u32 pixel = lane.row + 8 * half;
+            for (int j = 0; j < TILES; ++j) {
+                const u32 column = lane.column + j * lane.column_step;
+                if (column >= outputs) break;
                 float *v = acc.c[j] + 2 * half;
-                if (square.holds(pixel))
-                    write2(y_tensor, square.image, square.place(pixel), first_output + column, make_float2(v[0], v[1]));
+                if (holds) write2(y_tensor, square.image, square.place(pixel), first_output + column, make_float2(v[0], v[1]));
                 // Sums are over what is read later.
                 v[0] = kept_by(y_tensor, v[0]);
                 v[1] = kept_by(y_tensor, v[1]);
@@ -154,16 +187,23 @@ template <Precision P, bool NARROW> __device__ void chain_forward(const chain_fo
 }
 
 // `d[64][step]`: the sum of the terms of a square, all channels; 0 where there is no pixel. Two terms are asked for at a time.
-__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_backward_job &job, const Step *step,
+template <Precision P>
+__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const chain_backward_job &job, const Step *step,
                                               const Square &square) {
     constexpr u32 PIXELS = 2, TERMS = 2;
-    const u32 quads = job.channels / 4, stride = THREADS / quads, first = threadIdx.x / quads;
-    const u32 channel = (threadIdx.x - first * quads) * 4;
+    const u32 stride = quads.threads, channel = quads.channel;
     // Threads left over have no pixel.
-    for (u32 pixel = first < stride ? first : SQUARE; pixel < SQUARE; pixel += PIXELS * stride) {
+    for (u32 pixel = quads.thread < stride ? quads.thread : SQUARE; pixel < SQUARE; pixel += PIXELS * stride) {
         float4 sums[PIXELS];
+        u32 places[PIXELS];
+        bool holds[PIXELS];
 #pragma unroll
-        for (u32 i = 0; i < PIXELS; ++i) sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        for (u32 i = 0; i < PIXELS; ++i) {
+            const u32 own = pixel + i * stride;
+            sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+            places[i] = square.place(own);
+            holds[i] = own < SQUARE && square.holds(own);
+        }
         for (u32 first_term = 0; first_term < job.upstream_count; first_term += TERMS) {
             float4 y[TERMS][PIXELS];
             bool kept[TERMS];
@@ -172,28 +212,26 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const chain_
                 const Term &term = global(job.upstream)[first_term + t];
                 kept[t] = first_term + t < job.upstream_count && keeps(step, square.image, term.cell, term.weight);
 #pragma unroll
-                for (u32 i = 0; i < PIXELS; ++i) {
-                    const u32 own = pixel + i * stride;
-                    y[t][i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-                    if (kept[t] && own < SQUARE && square.holds(own))
-                        y[t][i] = read4(term.y, square.image, square.place(own), channel);
-                }
+                for (u32 i = 0; i < PIXELS; ++i) y[t][i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+                if (!kept[t]) continue;
+                const Tensor tensor = known<P>(term.y);
+#pragma unroll
+                for (u32 i = 0; i < PIXELS; ++i)
+                    if (holds[i]) y[t][i] = read4(tensor, square.image, places[i], channel);
             }
 #pragma unroll
             for (u32 t = 0; t < TERMS; ++t) {
                 if (!kept[t]) continue;
                 const Summand summand(global(job.upstream)[first_term + t], step, channel);
 #pragma unroll
-                for (u32 i = 0; i < PIXELS; ++i) {
-                    const u32 own = pixel + i * stride;
-                    if (own < SQUARE && square.holds(own)) sums[i] = summand.add(y[t][i], sums[i]);
-                }
+                for (u32 i = 0; i < PIXELS; ++i)
+                    if (holds[i]) sums[i] = summand.add(y[t][i], sums[i]);
             }
         }
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
             const u32 own = pixel + i * stride;
-            if (own < SQUARE) store4(d + own * d_step + channel, sums[i]);
+            if (own < SQUARE) store4(d + own * d_step + channel, rounded4<P>(sums[i]));
         }
     }
 }
@@ -203,9 +241,9 @@ __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8
 
 // Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], z or depthwise[64][chunk + 4] and 16 floats,
 // tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most `32 TILES` channels.
-template <Precision P, int TILES> __device__ void chain_backward(const chain_backward_job &job, const Step *step) {
-    const ChainShape shape = shape_of(job);
-    const u32 channels = job.channels, chunk = job.chunk, first = blockIdx.y * chunk;
+template <Precision P, int TILES, class Fixed> __device__ __forceinline__ void chain_backward(const chain_backward_job &job, const Step *step) {
+    const ChainShape shape = Fixed::shape(job);
+    const u32 channels = shape.channels, chunk = Fixed::KNOWN ? channels : job.chunk, first = blockIdx.y * chunk;
     if (first >= channels) return;
     const u32 count = least(chunk, channels - first), all_quads = channels / 4;
     const u32 d_step = channels + 4, a_step = chunk + 4, span = shape.span();
@@ -217,8 +255,8 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
     const bool weights = job.partials != nullptr;
     for (u32 i = threadIdx.x; i < count * all_quads; i += THREADS)
         store4(w + i / all_quads * d_step + i % all_quads * 4,
-               load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4));
-    if (weights) load_taps(taps, job.depthwise, shape.taps(), channels, first, count);
+               rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4)));
+    if (weights) load_taps(taps, job.depthwise, shape.taps(), channels, first, Line(count));
 
     // The pointwise gradient: warps share out its tiles, and the pixels of a square if there are few.
     const u32 parts = parts_of(channels), part_warps = WARPS / parts, part = threadIdx.x / 32 / part_warps;
@@ -232,34 +270,36 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
 
     const Warps warps(4);
     const Lane lane(warps);
-    const Walk walk(span, count);
+    const Walk walk(span, Quads(count));
+    const Quads all(channels);
     const u32 tile_row = pitch_of(span) * count;
     // Read once: what is written might lie in a job, as far as the compiler knows.
-    const Tensor z_tensor = job.z;
+    const Tensor z_tensor = known<P>(job.z);
     const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
-    for (u32 index = share.first; index < share.last; ++index) {
-        const Square square(index, shape.out_height(), shape.out_width());
-        const Around<true> around = shape.around(job.source, square, first + walk.channel);
+    Square square(share.first, shape.out_height(), shape.out_width());
+    for (u32 index = share.first; index < share.last; ++index, square.advance()) {
         Batch batch;
+        Around<true> around;
         if (weights) {
-            Walk ahead = walk;
-            batch.load(ahead, around);
+            around = Around<true>(shape.window<P>(job.source, square), walk, first);
+            batch.load(around);
         }
-        load_upstream(d, d_step, job, step, square);
+        load_upstream<P>(d, d_step, all, job, step, square);
         if (weights) finish_tile(tile, batch, walk, around);
         __syncthreads();
         Accumulator<2> z;
         z.clear();
         multiply<P>(z, warps, Factor{d, d_step, 1}, Factor{w, 1, d_step}, count, channels);
 #pragma unroll
-        for (int j = 0; j < 2; ++j) {
-            const u32 column = lane.column + j * lane.column_step;
-            if (column >= count) break;
+        for (int half = 0; half < 2; ++half) {
+            const u32 pixel = lane.row + 8 * half;
+            const bool holds = square.holds(pixel);
 #pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                const u32 pixel = lane.row + 8 * half;
+            for (int j = 0; j < 2; ++j) {
+                const u32 column = lane.column + j * lane.column_step;
+                if (column >= count) break;
                 const float2 v = make_float2(z.c[j][2 * half], z.c[j][2 * half + 1]);
-                if (square.holds(pixel)) write2(z_tensor, square.image, square.place(pixel), first + column, v);
+                if (holds) write2(z_tensor, square.image, square.place(pixel), first + column, v);
                 if (weights) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
             }
         }
@@ -275,8 +315,7 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
                 with_channels<ANY>(shape.kernel, shape.tile_dilation(), shape.tile_stride(), count, [&](auto known) {
                     convolve_and_correlate(known, out, tap_sums, g, x, tile_row, taps + line.channel);
                 });
-#pragma unroll
-                for (u32 i = 0; i < SIDE; ++i) own[i * a_step] = square.holds(line.row, i) ? out[i] : 0.0f;
+                put_row<P>(own, a_step, out, square.columns(line.row));
             }
             __syncthreads();
             const Factor left = {a + part * part_pixels * a_step, 1, a_step}, right = {d + part * part_pixels * d_step, d_step, 1};
@@ -329,19 +368,21 @@ template <Precision P, int TILES> __device__ void chain_backward(const chain_bac
 #define CHAIN(NAME, PRECISION)                                                                                                 \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_##NAME(const chain_forward_job *jobs,        \
                                                                                const Step *step) {                             \
-        chain_forward<PRECISION, true>(jobs[blockIdx.z], step);                                                                \
+        const chain_forward_job &job = jobs[blockIdx.z];                                                                       \
+        with_fixed(job, [&](auto fixed) { chain_forward<PRECISION, true, decltype(fixed)>(job, step); });                                                                \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_wide_##NAME(const chain_forward_job *jobs,   \
                                                                                const Step *step) {                             \
-        chain_forward<PRECISION, false>(jobs[blockIdx.z], step);                                                               \
+        chain_forward<PRECISION, false, Free>(jobs[blockIdx.z], step);                                                               \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_backward_##NAME(const chain_backward_job *jobs,      \
                                                                                const Step *step) {                             \
-        chain_backward<PRECISION, 2>(jobs[blockIdx.z], step);                                                                  \
+        const chain_backward_job &job = jobs[blockIdx.z];                                                                      \
+        with_fixed(job, [&](auto fixed) { chain_backward<PRECISION, 2, decltype(fixed)>(job, step); });                                                                  \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS) chain_backward_wide_##NAME(const chain_backward_job *jobs,           \
                                                                                const Step *step) {                             \
-        chain_backward<PRECISION, 8>(jobs[blockIdx.z], step);                                                                  \
+        chain_backward<PRECISION, 8, Free>(jobs[blockIdx.z], step);                                                                  \
     }
 CHAIN(f32, F32)
 CHAIN(tf32, TF32)

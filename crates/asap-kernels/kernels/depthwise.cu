@@ -6,6 +6,46 @@
 #include "fold.cuh"
 #include "square.cuh"
 
+// What is left of `n` at this stride, which is 1 or 2.
+__device__ __forceinline__ u32 strided(u32 n, u32 stride) { return n >> (stride - 1); }
+
+// Calls `run` with every column of a row that has so many.
+template <class Run> __device__ __forceinline__ void each_column(u32 columns, const Run &run) {
+    if (columns == SIDE) {
+#pragma unroll
+        for (u32 i = 0; i < SIDE; ++i) run(i);
+    } else if (columns > 0) {
+#pragma unroll
+        for (u32 i = 0; i < SIDE; ++i)
+            if (i < columns) run(i);
+    }
+}
+
+// One channel of a row of pixels, from `pixel` on.
+__device__ __forceinline__ void read_row(float (&v)[SIDE], const Tensor &t, u32 image, u32 pixel, u32 channel, u32 columns) {
+    if (is_half(t)) {
+        const u16 *from = half_address(t, image, pixel) + channel;
+        each_column(columns, [&](u32 i) { v[i] = low_of(from[i * (t.pixel & ~HALF)]); });
+    } else {
+        const float *from = address(t, image, pixel) + channel;
+        each_column(columns, [&](u32 i) { v[i] = from[i * t.pixel]; });
+    }
+}
+
+// The same, written; and `v` is what is left of it there.
+__device__ __forceinline__ void write_row(float (&v)[SIDE], const Tensor &t, u32 image, u32 pixel, u32 channel, u32 columns) {
+    if (is_half(t)) {
+        u16 *to = half_address(t, image, pixel) + channel;
+        each_column(columns, [&](u32 i) {
+            v[i] = kept_by(t, v[i]);
+            to[i * (t.pixel & ~HALF)] = (u16)bf16_pair(v[i], 0.0f);
+        });
+    } else {
+        float *to = address(t, image, pixel) + channel;
+        each_column(columns, [&](u32 i) { to[i * t.pixel] = v[i]; });
+    }
+}
+
 // Along one axis, the outputs of a convolution that read the pixels of a square: how many, and where the first lies from the output at
 // the square's first pixel.
 struct Reach {
@@ -17,11 +57,15 @@ struct Reach {
         count = stride == 1 ? SIDE + 2 * padding : (SIDE - 1 + 2 * padding) / 2 + 2;
         first = stride == 1 ? -padding : (-padding) >> 1;
     }
-    // What a square of the source depends on: four channels from `channel` on.
-    __device__ __forceinline__ Around<false> around(const Depthwise &convolution, const Square &square, u32 channel, u32 stride) const {
-        const u32 height = (square.height + stride - 1) / stride, width = (square.width + stride - 1) / stride;
-        return {{convolution.z, nullptr, nullptr}, square.image, channel, (int)(square.top / stride) + first,
-                (int)(square.left / stride) + first, 1, height, width};
+    // What a square of the source depends on.
+    __device__ __forceinline__ Window window(const Depthwise &convolution, const Square &square, u32 stride) const {
+        return {{convolution.z, nullptr, nullptr},
+                square.image,
+                (int)strided(square.top, stride) + first,
+                (int)strided(square.left, stride) + first,
+                1,
+                strided(square.height + stride - 1, stride),
+                strided(square.width + stride - 1, stride)};
     }
 };
 
@@ -53,15 +97,13 @@ __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE]
     }
 }
 
-// Shared memory: taps[25][chunk], z[reach][pitch][chunk] of the largest reach; at least 4096 bytes. Grid: splits, groups of 32 channels,
-// jobs.
-extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
-    const depthwise_gradient_job &job = jobs[blockIdx.z];
-    const u32 first = blockIdx.y * CHUNK, stride = job.stride;
-    if (first >= job.channels) return;
-    const u32 count = job.channels - first < CHUNK ? job.channels - first : CHUNK;
+// Of `count` channels from `first` on; COUNT, if the compiler knows their number.
+template <u32 COUNT> __device__ __forceinline__ void gradient_of(const depthwise_gradient_job &job, const Step *step, u32 first, u32 channels) {
+    const u32 stride = job.stride, count = COUNT == ANY ? channels : COUNT;
+    const Quads quads(count);
     float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;
-    Line line(count);
+    const Line own(count);
+    Line line = own;
     // At stride 2 a row has every other row of taps: lanes of a warp that has two rows go the same way.
     if (stride == 2 && line.works()) line.row = line.row % 4 * 2 + line.row / 4;
     const u32 channel = first + line.channel;
@@ -74,28 +116,29 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(cons
     // The next tile is on its way while one is computed with.
     Square square(share.first, job.height, job.width);
     Batch batch;
+    Walk walk(SIDE, quads);
+    Around<false> around;
     const auto ask = [&](const Square &of, const Depthwise &convolution) {
         const Reach reach(convolution, stride);
-        Walk walk(reach.count, count);
-        batch.load(walk, reach.around(convolution, of, first + walk.channel, stride));
+        walk = Walk(reach.count, quads);
+        around = Around<false>(reach.window(convolution, of, stride), walk, first);
+        batch.load(around);
     };
     if (share.first < share.last && job.count > 0) ask(square, job.convolutions[0]);
     for (u32 index = share.first; index < share.last; ++index) {
-        const Square next(index + 1, job.height, job.width);
+        Square next = square;
+        next.advance();
         float out[SIDE] = {}, y[SIDE] = {};
-        if (line.works()) {
-#pragma unroll
-            for (u32 i = 0; i < SIDE; ++i)
-                if (square.holds(line.row, i)) y[i] = read(source, square.image, square.place(line.row, i), channel);
-        }
+        // The row's pixels lie side by side.
+        const u32 columns = line.works() ? square.columns(line.row) : 0, place = square.place(line.row, 0);
+        read_row(y, source, square.image, place, channel, columns);
         for (u32 c = 0; c < job.count; ++c) {
             const Depthwise &convolution = job.convolutions[c];
-            const Reach reach(convolution, stride);
-            const Walk walk(reach.count, count);
+            const u32 row = pitch_of(walk.side) * count;
             // The tile before is still read.
             __syncthreads();
-            load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, count);
-            finish_tile(tile, batch, walk, reach.around(convolution, square, first + walk.channel, stride));
+            load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, own);
+            finish_tile(tile, batch, walk, around);
             __syncthreads();
             if (c + 1 < job.count) {
                 ask(square, job.convolutions[c + 1]);
@@ -103,9 +146,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(cons
                 ask(next, job.convolutions[0]);
             }
             if (!line.works()) continue;
-            const u32 row = pitch_of(reach.count) * count;
             const float *z = tile + line.channel, *w = taps + line.channel, *own = z + line.row * row;
-            with_known(convolution.kernel, convolution.dilation, stride, count, [&](auto known) {
+            with_channels<COUNT>(convolution.kernel, convolution.dilation, stride, count, [&](auto known) {
                 if constexpr (decltype(known)::STRIDE == 1) {
                     convolve<true>(known, out, own, row, SharedTaps{w});
                 } else {
@@ -113,36 +155,26 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(cons
                 }
             });
         }
-        if (line.works()) {
-            // The row's pixels lie side by side.
-            const u32 place = square.place(line.row, 0);
-            float extra[SIDE] = {}, before[SIDE] = {};
-            if (job.extra.at) {
-                const float *from = address(job.extra, square.image, place) + channel;
-                const u32 pixel = job.extra.pixel;
+        float extra[SIDE] = {}, before[SIDE] = {};
+        if (job.extra.at) read_row(extra, job.extra, square.image, place, channel, columns);
+        if (add) read_row(before, out_tensor, square.image, place, channel, columns);
 #pragma unroll
-                for (u32 i = 0; i < SIDE; ++i)
-                    if (square.holds(line.row, i)) extra[i] = from[i * pixel];
-            }
-            if (add) {
-#pragma unroll
-                for (u32 i = 0; i < SIDE; ++i)
-                    if (square.holds(line.row, i)) before[i] = read(out_tensor, square.image, place + i, channel);
-            }
+        for (u32 i = 0; i < SIDE; ++i) {
+            const float value = normalised ? fmaf(a, y[i], b) : y[i];
+            out[i] = before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f);
+        }
+        write_row(out, out_tensor, square.image, place, channel, columns);
+        if (summed) {
+            // A row in f32, then on in f64.
+            float row[2] = {0.0f, 0.0f};
 #pragma unroll
             for (u32 i = 0; i < SIDE; ++i) {
-                const float value = normalised ? fmaf(a, y[i], b) : y[i];
-                out[i] = kept_by(out_tensor, before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f));
-                if (square.holds(line.row, i)) write(out_tensor, square.image, place + i, channel, out[i]);
+                if (i >= columns) break;
+                row[0] += out[i];
+                row[1] = fmaf(out[i], y[i], row[1]);
             }
-            if (summed) {
-#pragma unroll
-                for (u32 i = 0; i < SIDE; ++i) {
-                    if (!square.holds(line.row, i)) continue;
-                    sums[0] += (double)out[i];
-                    sums[1] += (double)out[i] * (double)y[i];
-                }
-            }
+            sums[0] += (double)row[0];
+            sums[1] += (double)row[1];
         }
         square = next;
     }
@@ -154,4 +186,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(cons
     double *to = job.sums + (size_t)blockIdx.x * 2 * job.channels + channel;
     to[0] = sums[0];
     to[job.channels] = sums[1];
+}
+
+// Shared memory: taps[25][chunk], z[reach][pitch][chunk] of the largest reach; at least 4096 bytes. Grid: splits, groups of 32 channels,
+// jobs.
+extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
+    const depthwise_gradient_job &job = jobs[blockIdx.z];
+    const u32 first = blockIdx.y * CHUNK;
+    if (first >= job.channels) return;
+    const u32 count = job.channels - first < CHUNK ? job.channels - first : CHUNK;
+    switch (count) {
+    case 16: gradient_of<16>(job, step, first, count); break;
+    case 32: gradient_of<32>(job, step, first, count); break;
+    default: gradient_of<ANY>(job, step, first, count);
+    }
 }

@@ -10,22 +10,33 @@ constexpr u32 WARPS = THREADS / 32;
 
 enum Precision { F32, TF32, BF16 };
 
-// A factor in shared memory: value (i, j) at `at[i * i_step + j * j_step]`.
+// A tensor of a kernel of this precision: only those of BF16 have any in bf16.
+template <Precision P> __device__ __forceinline__ Tensor known(Tensor t) {
+    if (P == BF16) return t;
+#ifndef __CUDACC__
+    if (t.pixel & HALF) abort();
+#endif
+    t.pixel &= ~HALF;
+    return t;
+}
+
+// A factor in shared memory: value (i, j) at `at[i * i_step + j * j_step]`, of what `rounded` gives.
 struct Factor {
     const float *at;
     u32 i_step;
     u32 j_step;
 };
 
-// Rounded to the nearest number with 10 bits of mantissa, ties away from 0.
-__device__ __forceinline__ u32 tf32(float v) {
-#ifdef __CUDACC__
-    u32 bits;
-    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(v));
-    return bits;
-#else
-    return (__float_as_uint(v) + 0x1000u) & 0xffffe000u;
-#endif
+// What a factor of a product has for a number: TF32 cuts off what lies behind 10 bits of mantissa, and is to have the nearest number, ties
+// away from 0.
+template <Precision P> __device__ __forceinline__ float rounded(float v) {
+    if (P != TF32) return v;
+    const u32 bits = __float_as_uint(v);
+    return __uint_as_float(fabsf(v) < INFINITY ? bits + 0x1000u : bits);
+}
+
+template <Precision P> __device__ __forceinline__ float4 rounded4(float4 v) {
+    return make_float4(rounded<P>(v.x), rounded<P>(v.y), rounded<P>(v.z), rounded<P>(v.w));
 }
 
 __device__ __forceinline__ void mma_tf32(float c[4], const u32 a[4], const u32 b[2]) {
@@ -93,54 +104,72 @@ template <Precision P, int TILES>
 __device__ __forceinline__ void multiply(Accumulator<TILES> &acc, const Warps &warps, const Factor &a, const Factor &b,
                                          u32 columns, u32 depth) {
     const u32 lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    const u32 row = warps.first_row() + g, first = warps.first_column(), step = warps.column_step();
+    const u32 first = warps.first_column(), step = warps.column_step();
     if (first >= columns) return;
-    const float *upper = a.at + (size_t)row * a.i_step, *lower = upper + (size_t)8 * a.i_step;
-    for (u32 k = 0; k < depth; k += 8) {
-        if (P == F32) {
+    const u32 tiles = (columns - first + step - 1) / step;
+    // From what eight of the depth need to what the next eight do.
+    const u32 left_step = 8 * a.j_step, right_step = 8 * b.i_step;
+    const float *upper = a.at + (warps.first_row() + g) * a.i_step;
+    if (P == F32) {
+        const float *right = b.at + (first + 2 * t) * b.j_step;
+        for (u32 k = 0; k < depth; k += 8, upper += left_step, right += right_step) {
+            const float *lower = upper + 8 * a.i_step;
             float u[8], l[8];
 #pragma unroll
             for (int i = 0; i < 8; ++i) {
-                u[i] = upper[(k + i) * a.j_step];
-                l[i] = lower[(k + i) * a.j_step];
+                u[i] = upper[i * a.j_step];
+                l[i] = lower[i * a.j_step];
             }
 #pragma unroll
             for (int j = 0; j < TILES; ++j) {
-                const u32 column = first + j * step;
-                if (column >= columns) break;
-                const float *right = b.at + (column + 2 * t) * b.j_step + k * b.i_step;
+                if ((u32)j >= tiles) break;
+                const float *pair = right + j * step * b.j_step;
 #pragma unroll
                 for (int i = 0; i < 8; ++i) {
-                    const float b0 = right[i * b.i_step], b1 = right[i * b.i_step + b.j_step];
+                    const float b0 = pair[i * b.i_step], b1 = pair[i * b.i_step + b.j_step];
                     acc.c[j][0] = fmaf(u[i], b0, acc.c[j][0]);
                     acc.c[j][1] = fmaf(u[i], b1, acc.c[j][1]);
                     acc.c[j][2] = fmaf(l[i], b0, acc.c[j][2]);
                     acc.c[j][3] = fmaf(l[i], b1, acc.c[j][3]);
                 }
             }
-        } else if (P == TF32) {
-            const u32 left[4] = {tf32(upper[(k + t) * a.j_step]), tf32(lower[(k + t) * a.j_step]),
-                                 tf32(upper[(k + t + 4) * a.j_step]), tf32(lower[(k + t + 4) * a.j_step])};
+        }
+    } else if (P == TF32) {
+        upper += t * a.j_step;
+        const float *lower = upper + 8 * a.i_step;
+        const float *right = b.at + (first + g) * b.j_step + t * b.i_step, *beyond = right + 4 * b.i_step;
+        for (u32 k = 0; k < depth; k += 8) {
+            const u32 left[4] = {__float_as_uint(upper[0]), __float_as_uint(lower[0]), __float_as_uint(upper[4 * a.j_step]),
+                                 __float_as_uint(lower[4 * a.j_step])};
 #pragma unroll
             for (int j = 0; j < TILES; ++j) {
-                const u32 column = first + j * step;
-                if (column >= columns) break;
-                const float *right = b.at + (column + g) * b.j_step + (k + t) * b.i_step;
-                const u32 pair[2] = {tf32(right[0]), tf32(right[4 * b.i_step])};
+                if ((u32)j >= tiles) break;
+                const u32 at = j * step * b.j_step;
+                const u32 pair[2] = {__float_as_uint(right[at]), __float_as_uint(beyond[at])};
                 mma_tf32(acc.c[j], left, pair);
             }
-        } else {
-            const u32 i = k + 2 * t;
-            const u32 left[2] = {bf16_pair(upper[i * a.j_step], upper[(i + 1) * a.j_step]),
-                                 bf16_pair(lower[i * a.j_step], lower[(i + 1) * a.j_step])};
+            upper += left_step;
+            lower += left_step;
+            right += right_step;
+            beyond += right_step;
+        }
+    } else {
+        upper += 2 * t * a.j_step;
+        const float *lower = upper + 8 * a.i_step;
+        const float *right = b.at + (first + g) * b.j_step + 2 * t * b.i_step, *beyond = right + b.i_step;
+        for (u32 k = 0; k < depth; k += 8) {
+            const u32 left[2] = {bf16_pair(upper[0], upper[a.j_step]), bf16_pair(lower[0], lower[a.j_step])};
 #pragma unroll
             for (int j = 0; j < TILES; ++j) {
-                const u32 column = first + j * step;
-                if (column >= columns) break;
-                const float *right = b.at + (column + g) * b.j_step + i * b.i_step;
-                const u32 pair[1] = {bf16_pair(right[0], right[b.i_step])};
+                if ((u32)j >= tiles) break;
+                const u32 at = j * step * b.j_step;
+                const u32 pair[1] = {bf16_pair(right[at], beyond[at])};
                 mma_bf16(acc.c[j], left, pair);
             }
+            upper += left_step;
+            lower += left_step;
+            right += right_step;
+            beyond += right_step;
         }
     }
 }
@@ -155,15 +184,15 @@ template <int TILES> struct MomentSums {
         for (int j = 0; j < TILES; ++j) sum[j][0] = sum[j][1] = square[j][0] = square[j][1] = 0.0;
     }
 
-    // Outputs of pixels that do not exist are 0 and add nothing.
+    // Outputs of pixels that do not exist are 0 and add nothing. Two pixels are added up in f32 before they go on in f64.
     __device__ __forceinline__ void add(const Accumulator<TILES> &acc) {
 #pragma unroll
         for (int j = 0; j < TILES; ++j) {
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
                 const float upper = acc.c[j][i], lower = acc.c[j][i + 2];
-                sum[j][i] += (double)upper + (double)lower;
-                square[j][i] += (double)upper * upper + (double)lower * lower;
+                sum[j][i] += (double)(upper + lower);
+                square[j][i] += (double)fmaf(upper, upper, lower * lower);
             }
         }
     }

@@ -44,6 +44,7 @@ __device__ __forceinline__ int reader(const Convolution &c, const Row &row, u32 
 }
 
 // `depth` of the product `first..first + 32` of the left factor for 64 rows; 0 beyond it and outside the source.
+template <Precision P>
 __device__ void gather(float *a, const Row *rows, const Convolution &c, const View &source, bool relu, u32 first) {
     const u32 depth = c.taps * c.channels;
     if (c.channels % 4 == 0) {
@@ -54,7 +55,7 @@ __device__ void gather(float *a, const Row *rows, const Convolution &c, const Vi
                 const int place = tapped(c, rows[r], at / c.channels);
                 if (place >= 0) v = value4(source, rows[r].image, (u32)place, at % c.channels);
             }
-            store4(a + r * DEPTH_STEP + k, relu ? relu4(v) : v);
+            store4(a + r * DEPTH_STEP + k, rounded4<P>(relu ? relu4(v) : v));
         }
     } else {
         for (u32 i = threadIdx.x; i < ROWS * DEPTH; i += THREADS) {
@@ -64,7 +65,7 @@ __device__ void gather(float *a, const Row *rows, const Convolution &c, const Vi
                 const int place = tapped(c, rows[r], at / c.channels);
                 if (place >= 0) v = value(source, rows[r].image, (u32)place, at % c.channels);
             }
-            a[r * DEPTH_STEP + k] = relu ? fmaxf(v, 0.0f) : v;
+            a[r * DEPTH_STEP + k] = rounded<P>(relu ? fmaxf(v, 0.0f) : v);
         }
     }
 }
@@ -93,13 +94,13 @@ template <Precision P> __device__ void product_forward(const product_forward_job
         __syncthreads();
         acc.clear();
         for (u32 first = 0; first < depth; first += DEPTH) {
-            gather(a, rows, c, job.source, job.relu, first);
+            gather<P>(a, rows, c, job.source, job.relu, first);
             if (depth > DEPTH || index == share.first) {
                 for (u32 i = threadIdx.x; i < DEPTH * quads; i += THREADS) {
                     const u32 k = i / quads, column = i % quads * 4;
                     const float4 zero = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
                     store4(b + k * COLUMN_STEP + column,
-                           first + k < depth ? load4(kernel_row(c, first + k) + first_output + column) : zero);
+                           first + k < depth ? rounded4<P>(load4(kernel_row(c, first + k) + first_output + column)) : zero);
                 }
             }
             __syncthreads();
@@ -152,11 +153,11 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
                     const int place = reader(c, rows[r], tap);
                     float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
                     if (place >= 0) v = sum_terms4(product.terms, product.count, step, rows[r].image, (u32)place, first + k);
-                    store4(d + r * DEPTH_STEP + k, v);
+                    store4(d + r * DEPTH_STEP + k, rounded4<P>(v));
                 }
                 for (u32 i = threadIdx.x; i < channels * quads; i += THREADS) {
                     const u32 r = i / quads, k = i % quads * 4;
-                    store4(w + r * DEPTH_STEP + k, load4(kernel_row(c, tap * c.channels + first_channel + r) + first + k));
+                    store4(w + r * DEPTH_STEP + k, rounded4<P>(load4(kernel_row(c, tap * c.channels + first_channel + r) + first + k)));
                 }
                 __syncthreads();
                 multiply<P>(acc, Warps(4), Factor{d, DEPTH_STEP, 1}, Factor{w, 1, DEPTH_STEP}, channels, count);
@@ -203,14 +204,14 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
     for (u32 index = share.first; index < share.last; ++index) {
         rows_of(rows, index * ROWS, step->images, c.out_height, c.out_width);
         __syncthreads();
-        gather(a, rows, c, job.source, job.relu, first);
+        gather<P>(a, rows, c, job.source, job.relu, first);
         for (u32 i = threadIdx.x; i < ROWS * quads; i += THREADS) {
             const u32 r = i / quads, column = i % quads * 4;
             float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
             if (rows[r].image != NO_IMAGE)
                 v = sum_terms4(job.product.terms, job.product.count, step, rows[r].image,
                                (u32)rows[r].y * c.out_width + (u32)rows[r].x, first_output + column);
-            store4(d + r * COLUMN_STEP + column, v);
+            store4(d + r * COLUMN_STEP + column, rounded4<P>(v));
         }
         __syncthreads();
         multiply<P>(acc, Warps(2), Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);

@@ -24,6 +24,21 @@ struct Square {
         top = row * SIDE;
         left = (rest - row * across) * SIDE;
     }
+    // The next one.
+    __device__ __forceinline__ void advance() {
+        left += SIDE;
+        if (left < width) return;
+        left = 0;
+        top += SIDE;
+        if (top < height) return;
+        top = 0;
+        ++image;
+    }
+    // Pixels of a row.
+    __device__ __forceinline__ u32 columns(u32 row) const {
+        const u32 rest = width - left;
+        return top + row >= height ? 0 : rest < SIDE ? rest : SIDE;
+    }
     __device__ __forceinline__ bool holds(u32 row, u32 column) const { return top + row < height && left + column < width; }
     __device__ __forceinline__ bool holds(u32 pixel) const { return holds(pixel / SIDE, pixel % SIDE); }
     __device__ __forceinline__ u32 place(u32 row, u32 column) const { return (top + row) * width + left + column; }
@@ -37,64 +52,77 @@ __device__ __forceinline__ u32 squares(u32 images, u32 height, u32 width) {
 // Pixels from a row of a tile to the next: an odd number, so that rows of few channels begin in different banks.
 __device__ __forceinline__ u32 pitch_of(u32 side) { return side | 1; }
 
-// A thread's part of a tile of `side` x `side` pixels of `count` channels.
+// Four channels of `count` that a thread loads of everything.
+struct Quads {
+    u32 count;
+    u32 threads; // for each four channels
+    u32 thread;  // this one, of these; those left over are beyond
+    u32 channel;
+
+    __device__ __forceinline__ explicit Quads(u32 count) : count(count), threads(THREADS / (count / 4)) {
+        thread = threadIdx.x / (count / 4);
+        channel = (threadIdx.x - thread * (count / 4)) * 4;
+    }
+};
+
+// A thread's part of a tile of `side` x `side` pixels: a column, in every so many rows. No tile's row is longer than there are threads.
 struct Walk {
     u32 side;
     u32 count;
     u32 channel; // first of four
-    u32 row;
     u32 column;
-    u32 down; // to the next pixel
-    u32 across;
+    u32 row; // of its first pixel
+    u32 down; // rows to the next
 
-    __device__ __forceinline__ Walk(u32 side, u32 count) : side(side), count(count) {
-        const u32 quads = count / 4, step = THREADS / quads, first = threadIdx.x / quads;
-        channel = (threadIdx.x - first * quads) * 4;
+    __device__ __forceinline__ Walk(u32 side, const Quads &quads) : side(side), count(quads.count), channel(quads.channel) {
+        // Exact for what is no more than the threads of a block.
+        const u32 inverse = 65536u / side + 1;
+        down = quads.threads * inverse >> 16;
+        row = quads.thread * inverse >> 16;
+        column = quads.thread - row * side;
         // Threads left over have no pixel.
-        row = first < step ? first / side : side;
-        column = first % side;
-        down = step / side;
-        across = step - down * side;
+        if (row >= down) row = side;
     }
-    __device__ __forceinline__ bool ended() const { return row >= side; }
-    __device__ __forceinline__ void advance() {
-        row += down;
-        column += across;
-        if (column >= side) {
-            column -= side;
-            ++row;
-        }
-    }
-    __device__ __forceinline__ u32 place() const { return (row * pitch_of(side) + column) * count + channel; }
 };
 
-// Four channels of every `step`th pixel of a view from (`top`, `left`) on, which is the tile's first.
-template <bool RELU> struct Around {
-    const void *at; // of pixel 0 of the image
-    bool half;
-    const float *a;
-    const float *b;
-    u32 pixel;
+// What a tile shows: a view from (`top`, `left`) on, every `step`th pixel of every `step`th row.
+struct Window {
+    View source;
+    u32 image;
     int top;
     int left;
     u32 step;
-    u32 height;
+    u32 height; // of the whole image
     u32 width;
+};
 
-    __device__ __forceinline__ Around(const View &source, u32 image, u32 channel, int top, int left, u32 step, u32 height, u32 width)
-        : at(is_half(source.y) ? (const void *)(half_address(source.y, image, 0) + channel) : address(source.y, image, 0) + channel),
-          half(is_half(source.y)), a(source.a ? source.a + channel : nullptr), b(source.b + channel),
-          pixel(source.y.pixel & ~HALF), top(top), left(left), step(step), height(height), width(width) {}
+// A thread's part of a window.
+template <bool RELU> struct Around {
+    const u8 *at; // of its first pixel, which need not exist
+    const float *a;
+    const float *b;
+    bool half;
+    size_t apart; // bytes from pixel to pixel
+    u32 row;      // of the image, of its first pixel
+    u32 down;     // rows of the image from pixel to pixel
+    u32 last;     // there is no pixel from this row on, nor above row 0
 
-    __device__ __forceinline__ u32 row(const Walk &walk) const { return (u32)(top + (int)(walk.row * step)); }
-    __device__ __forceinline__ u32 column(const Walk &walk) const { return (u32)(left + (int)(walk.column * step)); }
-    __device__ __forceinline__ bool holds(const Walk &walk) const {
-        return !walk.ended() && row(walk) < height && column(walk) < width;
-    }
-    // As it lies there.
-    __device__ __forceinline__ float4 load(const Walk &walk) const {
-        const size_t place = (size_t)(row(walk) * width + column(walk)) * pixel;
-        return half ? half4((const u16 *)at + place) : load4((const float *)at + place);
+    __device__ __forceinline__ Around() {}
+    __device__ __forceinline__ Around(const Window &window, const Walk &walk, u32 first_channel) {
+        const View &source = window.source;
+        const u32 channel = first_channel + walk.channel, pixel = source.y.pixel & ~HALF;
+        const int y = window.top + (int)(walk.row * window.step), x = window.left + (int)(walk.column * window.step);
+        half = is_half(source.y);
+        const u32 size = half ? 2 : 4;
+        const long long place = (long long)(y * (int)window.width + x) * (int)pixel + (long long)window.image * source.y.image + channel;
+        at = reinterpret_cast<const u8 *>(global(source.y.at)) + place * (int)size;
+        a = source.a ? source.a + channel : nullptr;
+        b = source.b + channel;
+        down = walk.down * window.step;
+        apart = (size_t)(down * window.width * pixel * size);
+        row = (u32)y;
+        const u32 end = (u32)(window.top + (int)(walk.side * window.step));
+        last = (u32)x >= window.width ? 0 : end < window.height ? end : window.height;
     }
 };
 
@@ -103,60 +131,73 @@ struct Batch {
     static constexpr u32 PIXELS = 4;
     float4 v[PIXELS];
 
-    // Asks for the next pixels of a walk.
-    template <bool RELU> __device__ __forceinline__ void load(Walk &walk, const Around<RELU> &around) {
+    // Asks for the next pixels.
+    template <bool RELU> __device__ __forceinline__ void load(const Around<RELU> &around) {
 #pragma unroll
-        for (u32 i = 0; i < PIXELS; ++i) {
-            v[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (around.holds(walk)) v[i] = around.load(walk);
-            walk.advance();
+        for (u32 i = 0; i < PIXELS; ++i) v[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        if (around.half) {
+#pragma unroll
+            for (u32 i = 0; i < PIXELS; ++i)
+                if (around.row + i * around.down < around.last) v[i] = half4(reinterpret_cast<const u16 *>(around.at + i * around.apart));
+        } else {
+#pragma unroll
+            for (u32 i = 0; i < PIXELS; ++i)
+                if (around.row + i * around.down < around.last) v[i] = load4(reinterpret_cast<const float *>(around.at + i * around.apart));
         }
     }
-    // Puts the same pixels where they belong, normalised.
-    template <bool RELU> __device__ __forceinline__ void store(float *tile, Walk &walk, const Around<RELU> &around) const {
-        float4 a = make_float4(1.0f, 1.0f, 1.0f, 1.0f), b = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    // Puts them where they belong, normalised: from `row` on, at `to`, so many floats apart.
+    template <bool RELU>
+    __device__ __forceinline__ void store(float *to, u32 apart, u32 row, const Walk &walk, const Around<RELU> &around) {
         if (around.a) {
-            a = load4(global(around.a));
-            b = load4(global(around.b));
+            const float4 a = load4(global(around.a)), b = load4(global(around.b));
+#pragma unroll
+            for (u32 i = 0; i < PIXELS; ++i)
+                if (around.row + i * around.down < around.last) v[i] = fma4(a, v[i], b);
         }
 #pragma unroll
-        for (u32 i = 0; i < PIXELS; ++i) {
-            float4 value = around.a ? fma4(a, v[i], b) : v[i];
-            if (RELU) value = relu4(value);
-            if (!around.holds(walk)) value = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (!walk.ended()) store4(tile + walk.place(), value);
-            walk.advance();
-        }
+        for (u32 i = 0; i < PIXELS; ++i)
+            if (row + i * walk.down < walk.side) store4(to + i * apart, RELU ? relu4(v[i]) : v[i]);
     }
 };
 
-// A whole tile, of which `batch` holds the first pixels of the walk already.
-template <bool RELU>
-__device__ __forceinline__ void finish_tile(float *tile, Batch &batch, Walk walk, const Around<RELU> &around) {
-    batch.store(tile, walk, around);
-    while (!walk.ended()) {
-        Walk ahead = walk;
-        batch.load(ahead, around);
-        batch.store(tile, walk, around);
+// A whole tile, of which `batch` holds the thread's first pixels already.
+template <bool RELU> __device__ __forceinline__ void finish_tile(float *tile, Batch &batch, const Walk &walk, Around<RELU> around) {
+    const u32 line = pitch_of(walk.side) * walk.count, apart = walk.down * line;
+    float *to = tile + walk.row * line + walk.column * walk.count + walk.channel;
+    batch.store(to, apart, walk.row, walk, around);
+    for (u32 row = walk.row + Batch::PIXELS * walk.down; row < walk.side; row += Batch::PIXELS * walk.down) {
+        to += Batch::PIXELS * apart;
+        around.at += Batch::PIXELS * around.apart;
+        around.row += Batch::PIXELS * around.down;
+        batch.load(around);
+        batch.store(to, apart, row, walk, around);
     }
-}
-
-// `to[taps][count]`: the kernel of the channels `first..first + count`.
-__device__ __forceinline__ void load_taps(float *to, const float *kernel, u32 taps, u32 channels, u32 first, u32 count) {
-    const u32 step = THREADS / count, own = threadIdx.x / count, channel = threadIdx.x % count;
-    // Threads left over have none.
-    for (u32 tap = own < step ? own : taps; tap < taps; tap += step)
-        to[tap * count + channel] = global(kernel)[(size_t)tap * channels + first + channel];
 }
 
 // The row and channel of a square that a thread convolves; beyond the square there is nothing to do.
 struct Line {
+    u32 count; // channels
     u32 row;
     u32 channel;
 
-    __device__ __forceinline__ explicit Line(u32 count) : row(threadIdx.x / count), channel(threadIdx.x % count) {}
+    __device__ __forceinline__ explicit Line(u32 count) : count(count), row(threadIdx.x / count), channel(threadIdx.x - row * count) {}
     __device__ __forceinline__ bool works() const { return row < SIDE; }
 };
+
+// `to[taps][count]`: the kernel of the channels `first..first + count`; `own` is the thread's, before anybody changes its row.
+__device__ __forceinline__ void load_taps(float *to, const float *kernel, u32 taps, u32 channels, u32 first, const Line &own) {
+    const u32 step = THREADS / own.count;
+    // Threads left over have none.
+    if (own.row >= step) return;
+    to += own.row * own.count + own.channel;
+    const float *from = global(kernel) + (own.row * channels + first + own.channel);
+#pragma unroll 1
+    for (u32 tap = own.row; tap < taps; tap += step) {
+        *to = *from;
+        to += step * own.count;
+        from += step * channels;
+    }
+}
 
 // Numbers of a convolution over a tile that the compiler knows: kernel, dilation, stride, and channels of the tile, so that it knows
 // distances too, or ANY.

@@ -55,18 +55,6 @@ __device__ __forceinline__ float4 read4(const Tensor &t, u32 image, u32 pixel, u
     return is_half(t) ? half4(half_address(t, image, pixel) + channel) : load4(address(t, image, pixel) + channel);
 }
 
-__device__ __forceinline__ float read(const Tensor &t, u32 image, u32 pixel, u32 channel) {
-    return is_half(t) ? low_of(half_address(t, image, pixel)[channel]) : address(t, image, pixel)[channel];
-}
-
-__device__ __forceinline__ void write(const Tensor &t, u32 image, u32 pixel, u32 channel, float v) {
-    if (is_half(t)) {
-        half_address(t, image, pixel)[channel] = (u16)bf16_pair(v, 0.0f);
-    } else {
-        address(t, image, pixel)[channel] = v;
-    }
-}
-
 __device__ __forceinline__ void write2(const Tensor &t, u32 image, u32 pixel, u32 channel, float2 v) {
     if (is_half(t)) {
         *reinterpret_cast<u32 *>(half_address(t, image, pixel) + channel) = bf16_pair(v.x, v.y);
