@@ -49,23 +49,25 @@ struct Free {
     }
 };
 
-template <u32 C, class Job, class Run> __device__ __forceinline__ void with_fixed_channels(const Job &job, const Run &run) {
-    switch (job.kernel * 2 + job.dilation) {
-    case 3 * 2 + 1: run(Fixed<3, 1, C>()); break;
-    case 3 * 2 + 2: run(Fixed<3, 2, C>()); break;
-    case 5 * 2 + 1: run(Fixed<5, 1, C>()); break;
-    default: run(Fixed<5, 2, C>());
+// Calls `run` with what the compiler then knows: of the numbers of channels C, where `usual`, and where there are others, nothing; nor of
+// f32, which is there to compare with.
+template <Precision P, u32 C, u32... MORE, class Job, class Run>
+__device__ __forceinline__ void with_fixed(const Job &job, bool usual, const Run &run) {
+    if (P == F32 || !usual || job.stride != 1 || job.channels != C) {
+        if constexpr (P != F32 && sizeof...(MORE) > 0) {
+            with_fixed<P, MORE...>(job, usual, run);
+        } else {
+            run(Free());
+        }
+        return;
     }
-}
-
-// Calls `run` with what the compiler then knows.
-template <class Job, class Run> __device__ __forceinline__ void with_fixed(const Job &job, const Run &run) {
-    if (job.stride == 1 && job.channels == 16) {
-        with_fixed_channels<16>(job, run);
-    } else if (job.stride == 1 && job.channels == 32) {
-        with_fixed_channels<32>(job, run);
-    } else {
-        run(Free());
+    if constexpr (P != F32) {
+        switch (job.kernel * 2 + job.dilation) {
+        case 3 * 2 + 1: run(Fixed<3, 1, C>()); break;
+        case 3 * 2 + 2: run(Fixed<3, 2, C>()); break;
+        case 5 * 2 + 1: run(Fixed<5, 1, C>()); break;
+        default: run(Fixed<5, 2, C>());
+        }
     }
 }
 
@@ -186,10 +188,21 @@ template <Precision P, bool NARROW, class Fixed> __device__ __forceinline__ void
     moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, channels);
 }
 
+// `summands[term][2][channels]`: what the terms of a job's upstream do to all channels.
+__device__ __forceinline__ void load_summands(float *summands, const chain_backward_job &job, const Step *step, u32 channels) {
+    const u32 quads = channels / 4;
+    for (u32 i = threadIdx.x; i < job.upstream_count * quads; i += THREADS) {
+        const u32 term = i / quads, channel = (i - term * quads) * 4;
+        const Summand summand(global(job.upstream)[term], step, channel);
+        store4(summands + 2 * term * channels + channel, summand.scale);
+        store4(summands + (2 * term + 1) * channels + channel, summand.shift);
+    }
+}
+
 // `d[64][step]`: the sum of the terms of a square, all channels; 0 where there is no pixel. Two terms are asked for at a time.
 template <Precision P>
-__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const chain_backward_job &job, const Step *step,
-                                              const Square &square) {
+__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const Term *terms, u32 count,
+                                              const Step *step, bool may_lose, const Square &square) {
     constexpr u32 PIXELS = 2, TERMS = 2;
     const u32 stride = quads.threads, channel = quads.channel;
     // Threads left over have no pixel.
@@ -204,15 +217,17 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
             places[i] = square.place(own);
             holds[i] = own < SQUARE && square.holds(own);
         }
-        for (u32 first_term = 0; first_term < job.upstream_count; first_term += TERMS) {
+        for (u32 first = 0; first < count; first += TERMS) {
             float4 y[TERMS][PIXELS];
             bool kept[TERMS];
 #pragma unroll
             for (u32 t = 0; t < TERMS; ++t) {
-                const Term &term = global(job.upstream)[first_term + t];
-                kept[t] = first_term + t < job.upstream_count && keeps(step, square.image, term.cell, term.weight);
 #pragma unroll
                 for (u32 i = 0; i < PIXELS; ++i) y[t][i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+                kept[t] = first + t < count;
+                if (!kept[t]) continue;
+                const Term &term = terms[first + t];
+                if (may_lose) kept[t] = keeps(step, square.image, term.cell, term.weight);
                 if (!kept[t]) continue;
                 const Tensor tensor = known<P>(term.y);
 #pragma unroll
@@ -222,7 +237,8 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
 #pragma unroll
             for (u32 t = 0; t < TERMS; ++t) {
                 if (!kept[t]) continue;
-                const Summand summand(global(job.upstream)[first_term + t], step, channel);
+                const float *own = summands + 2 * (first + t) * quads.count + channel;
+                const Summand summand(load4(own), load4(own + quads.count));
 #pragma unroll
                 for (u32 i = 0; i < PIXELS; ++i)
                     if (holds[i]) sums[i] = summand.add(y[t][i], sums[i]);
@@ -240,23 +256,27 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
 __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8 : channels <= 16 ? 4 : 1; }
 
 // Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], z or depthwise[64][chunk + 4] and 16 floats,
-// tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most `32 TILES` channels.
-template <Precision P, int TILES, class Fixed> __device__ __forceinline__ void chain_backward(const chain_backward_job &job, const Step *step) {
+// summands[upstream][2][channels], tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most
+// `32 TILES` channels. Only for the gradients of kernels (WEIGHTS) is the source read.
+template <Precision P, int TILES, bool WEIGHTS, class Fixed>
+__device__ __forceinline__ void chain_backward(const chain_backward_job &job, const Step *step) {
     const ChainShape shape = Fixed::shape(job);
-    const u32 channels = shape.channels, chunk = Fixed::KNOWN ? channels : job.chunk, first = blockIdx.y * chunk;
+    const u32 channels = shape.channels, chunk = Fixed::KNOWN ? least(channels, CHUNK) : job.chunk, first = blockIdx.y * chunk;
     if (first >= channels) return;
-    const u32 count = least(chunk, channels - first), all_quads = channels / 4;
+    // A number of channels that is known is one of whole chunks.
+    const u32 count = Fixed::KNOWN ? chunk : least(chunk, channels - first), all_quads = channels / 4;
     const u32 d_step = channels + 4, a_step = chunk + 4, span = shape.span();
     float *d = reinterpret_cast<float *>(SHARED_MEMORY);
     float *w = d + SQUARE * d_step;
     float *a = w + chunk * d_step;
-    float *tile = a + SQUARE * a_step + 16;
+    float *summands = a + SQUARE * a_step + 16;
+    float *tile = summands + 2 * job.upstream_count * channels;
     float *taps = tile + shape.tile_pixels() * chunk;
-    const bool weights = job.partials != nullptr;
+    load_summands(summands, job, step, channels);
     for (u32 i = threadIdx.x; i < count * all_quads; i += THREADS)
         store4(w + i / all_quads * d_step + i % all_quads * 4,
                rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4)));
-    if (weights) load_taps(taps, job.depthwise, shape.taps(), channels, first, Line(count));
+    if (WEIGHTS) load_taps(taps, job.depthwise, shape.taps(), channels, first, Line(count));
 
     // The pointwise gradient: warps share out its tiles, and the pixels of a square if there are few.
     const u32 parts = parts_of(channels), part_warps = WARPS / parts, part = threadIdx.x / 32 / part_warps;
@@ -277,15 +297,19 @@ template <Precision P, int TILES, class Fixed> __device__ __forceinline__ void c
     const Tensor z_tensor = known<P>(job.z);
     const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     Square square(share.first, shape.out_height(), shape.out_width());
+    const Term *upstream = global(job.upstream);
+    const u32 upstream_count = job.upstream_count;
+    const bool may_lose = step->drop_path > 0.0f;
+    __syncthreads();
     for (u32 index = share.first; index < share.last; ++index, square.advance()) {
         Batch batch;
         Around<true> around;
-        if (weights) {
+        if (WEIGHTS) {
             around = Around<true>(shape.window<P>(job.source, square), walk, first);
             batch.load(around);
         }
-        load_upstream<P>(d, d_step, all, job, step, square);
-        if (weights) finish_tile(tile, batch, walk, around);
+        load_upstream<P>(d, d_step, all, summands, upstream, upstream_count, step, may_lose, square);
+        if (WEIGHTS) finish_tile(tile, batch, walk, around);
         __syncthreads();
         Accumulator<2> z;
         z.clear();
@@ -300,10 +324,10 @@ template <Precision P, int TILES, class Fixed> __device__ __forceinline__ void c
                 if (column >= count) break;
                 const float2 v = make_float2(z.c[j][2 * half], z.c[j][2 * half + 1]);
                 if (holds) write2(z_tensor, square.image, square.place(pixel), first + column, v);
-                if (weights) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
+                if (WEIGHTS) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
             }
         }
-        if (weights) {
+        if (WEIGHTS) {
             __syncthreads();
             if (line.works()) {
                 // The row's depthwise outputs take the place of their gradients.
@@ -323,7 +347,7 @@ template <Precision P, int TILES, class Fixed> __device__ __forceinline__ void c
         }
         __syncthreads();
     }
-    if (!weights) return;
+    if (!WEIGHTS) return;
     float *out = global(job.partials) + (size_t)blockIdx.x * (shape.taps() * channels + (size_t)channels * channels);
     // Nobody needs what lies behind `pointwise` any more: `room[row][tap][channel]`.
     float *room = a;
@@ -364,25 +388,46 @@ template <Precision P, int TILES, class Fixed> __device__ __forceinline__ void c
     }
 }
 
+// With what the compiler may know.
+template <Precision P> __device__ __forceinline__ void chain_backward_narrow(const chain_backward_job &job, const Step *step) {
+    const bool usual = job.chunk == least(job.channels, CHUNK);
+    if (job.partials) {
+        with_fixed<P, 16, 32, 64>(job, usual, [&](auto fixed) { chain_backward<P, 2, true, decltype(fixed)>(job, step); });
+    } else if (P != F32 && usual && job.stride == 1 && job.channels == 16) {
+        // No kernel is looked at.
+        chain_backward<P, 2, false, Fixed<1, 1, 16>>(job, step);
+    } else if (P != F32 && usual && job.stride == 1 && job.channels == 32) {
+        chain_backward<P, 2, false, Fixed<1, 1, 32>>(job, step);
+    } else {
+        chain_backward<P, 2, false, Free>(job, step);
+    }
+}
+template <Precision P> __device__ __forceinline__ void chain_backward_wide(const chain_backward_job &job, const Step *step) {
+    if (job.partials) {
+        chain_backward<P, 8, true, Free>(job, step);
+    } else {
+        chain_backward<P, 8, false, Free>(job, step);
+    }
+}
+
 // `wide` ones are for more than 32 channels forward, and more than 64, up to 256, backward: the others need fewer registers.
 #define CHAIN(NAME, PRECISION)                                                                                                 \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_##NAME(const chain_forward_job *jobs,        \
                                                                                const Step *step) {                             \
         const chain_forward_job &job = jobs[blockIdx.z];                                                                       \
-        with_fixed(job, [&](auto fixed) { chain_forward<PRECISION, true, decltype(fixed)>(job, step); });                                                                \
+        with_fixed<PRECISION, 16, 32>(job, true, [&](auto fixed) { chain_forward<PRECISION, true, decltype(fixed)>(job, step); }); \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_wide_##NAME(const chain_forward_job *jobs,   \
                                                                                const Step *step) {                             \
-        chain_forward<PRECISION, false, Free>(jobs[blockIdx.z], step);                                                               \
+        chain_forward<PRECISION, false, Free>(jobs[blockIdx.z], step);                                                         \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_backward_##NAME(const chain_backward_job *jobs,      \
                                                                                const Step *step) {                             \
-        const chain_backward_job &job = jobs[blockIdx.z];                                                                      \
-        with_fixed(job, [&](auto fixed) { chain_backward<PRECISION, 2, decltype(fixed)>(job, step); });                                                                  \
+        chain_backward_narrow<PRECISION>(jobs[blockIdx.z], step);                                                              \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS) chain_backward_wide_##NAME(const chain_backward_job *jobs,           \
                                                                                const Step *step) {                             \
-        chain_backward<PRECISION, 8, Free>(jobs[blockIdx.z], step);                                                                  \
+        chain_backward_wide<PRECISION>(jobs[blockIdx.z], step);                                                                \
     }
 CHAIN(f32, F32)
 CHAIN(tf32, TF32)

@@ -26,21 +26,45 @@ __device__ __forceinline__ void rows_of(Row *rows, u32 first, u32 images, u32 he
     }
 }
 
-// How far a tap lies from where the window begins.
-__device__ __forceinline__ int tap_y(const Convolution &c, u32 tap) { return (int)(c.window ? tap / c.window : tap); }
-__device__ __forceinline__ int tap_x(const Convolution &c, u32 tap) { return (int)(c.window ? tap % c.window : tap); }
+// What lies at place `at` of the depth of a product: a channel of a tap, and how far the tap is from where the window begins.
+struct Depth {
+    u32 tap;
+    u32 channel;
+    int y;
+    int x;
 
-// What tap `tap` reads for an output: the source pixel's place, or -1 outside.
-__device__ __forceinline__ int tapped(const Convolution &c, const Row &row, u32 tap) {
-    const int y = row.y * (int)c.stride + c.begin + tap_y(c, tap), x = row.x * (int)c.stride + c.begin + tap_x(c, tap);
+    __device__ __forceinline__ Depth(const Convolution &c, u32 at) : tap(0), channel(at), y(0), x(0) {
+        if (c.taps == 1) return;
+        tap = at / c.channels;
+        channel = at - tap * c.channels;
+        move(c);
+    }
+    __device__ __forceinline__ Depth(const Convolution &c, u32 tap, u32 channel) : tap(tap), channel(channel), y(0), x(0) {
+        if (c.taps > 1) move(c);
+    }
+    __device__ __forceinline__ void move(const Convolution &c) {
+        y = (int)(c.window ? tap / c.window : tap);
+        x = (int)(c.window ? tap - (u32)y * c.window : tap);
+    }
+};
+
+// What a tap reads for an output: the source pixel's place, or -1 outside.
+__device__ __forceinline__ int tapped(const Convolution &c, const Row &row, const Depth &tap) {
+    const int y = row.y * (int)c.stride + c.begin + tap.y, x = row.x * (int)c.stride + c.begin + tap.x;
     return row.image != NO_IMAGE && y >= 0 && x >= 0 && y < (int)c.height && x < (int)c.width ? y * (int)c.width + x : -1;
 }
 
-// The output that reads a source pixel through tap `tap`: its place, or -1.
-__device__ __forceinline__ int reader(const Convolution &c, const Row &row, u32 tap) {
-    const int y = row.y - c.begin - tap_y(c, tap), x = row.x - c.begin - tap_x(c, tap), stride = (int)c.stride;
-    if (row.image == NO_IMAGE || y < 0 || x < 0 || y % stride || x % stride) return -1;
-    return y / stride < (int)c.out_height && x / stride < (int)c.out_width ? y / stride * (int)c.out_width + x / stride : -1;
+// The output that reads a source pixel through a tap: its place, or -1.
+__device__ __forceinline__ int reader(const Convolution &c, const Row &row, const Depth &tap) {
+    int y = row.y - c.begin - tap.y, x = row.x - c.begin - tap.x;
+    if (row.image == NO_IMAGE || y < 0 || x < 0) return -1;
+    if (c.stride > 1) {
+        const int stride = (int)c.stride, rest_y = y % stride, rest_x = x % stride;
+        if (rest_y || rest_x) return -1;
+        y /= stride;
+        x /= stride;
+    }
+    return y < (int)c.out_height && x < (int)c.out_width ? y * (int)c.out_width + x : -1;
 }
 
 // `depth` of the product `first..first + 32` of the left factor for 64 rows; 0 beyond it and outside the source.
@@ -48,12 +72,23 @@ template <Precision P>
 __device__ void gather(float *a, const Row *rows, const Convolution &c, const View &source, bool relu, u32 first) {
     const u32 depth = c.taps * c.channels;
     if (c.channels % 4 == 0) {
-        for (u32 i = threadIdx.x; i < ROWS * DEPTH / 4; i += THREADS) {
-            const u32 r = i / (DEPTH / 4), k = i % (DEPTH / 4) * 4, at = first + k;
+        // The same four channels of a tap for all of the thread's rows.
+        const u32 k = threadIdx.x % (DEPTH / 4) * 4;
+        const bool inside = first + k < depth;
+        const Depth from(c, inside ? first + k : 0);
+        float4 scale = make_float4(1.0f, 1.0f, 1.0f, 1.0f), shift = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        if (source.a) {
+            scale = load4(global(source.a) + from.channel);
+            shift = load4(global(source.b) + from.channel);
+        }
+#pragma unroll
+        for (u32 i = 0; i < ROWS * DEPTH / 4 / THREADS; ++i) {
+            const u32 r = threadIdx.x / (DEPTH / 4) + i * (THREADS / (DEPTH / 4));
+            const int place = inside ? tapped(c, rows[r], from) : -1;
             float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (at < depth) {
-                const int place = tapped(c, rows[r], at / c.channels);
-                if (place >= 0) v = value4(source, rows[r].image, (u32)place, at % c.channels);
+            if (place >= 0) {
+                v = load4(address(source.y, rows[r].image, (u32)place) + from.channel);
+                if (source.a) v = fma4(scale, v, shift);
             }
             store4(a + r * DEPTH_STEP + k, rounded4<P>(relu ? relu4(v) : v));
         }
@@ -62,29 +97,43 @@ __device__ void gather(float *a, const Row *rows, const Convolution &c, const Vi
             const u32 r = i / DEPTH, k = i % DEPTH, at = first + k;
             float v = 0.0f;
             if (at < depth) {
-                const int place = tapped(c, rows[r], at / c.channels);
-                if (place >= 0) v = value(source, rows[r].image, (u32)place, at % c.channels);
+                const Depth from(c, at);
+                const int place = tapped(c, rows[r], from);
+                if (place >= 0) v = value(source, rows[r].image, (u32)place, from.channel);
             }
             a[r * DEPTH_STEP + k] = rounded<P>(relu ? fmaxf(v, 0.0f) : v);
         }
     }
 }
 
-__device__ __forceinline__ const float *kernel_row(const Convolution &c, u32 at) {
-    return global(c.kernel) + (long long)(at / c.channels) * c.tap_stride + (size_t)(at % c.channels) * c.outputs;
+__device__ __forceinline__ const float *kernel_row(const Convolution &c, const Depth &at) {
+    return global(c.kernel) + (long long)at.tap * c.tap_stride + (size_t)at.channel * c.outputs;
 }
+
+// A thread's part of rows of `quads` times four numbers.
+struct Part {
+    u32 row; // its first one; those left over have none
+    u32 rows; // to the next
+    u32 column;
+
+    __device__ __forceinline__ explicit Part(u32 quads) : row(threadIdx.x / quads), rows(THREADS / quads), column((threadIdx.x - row * quads) * 4) {
+        if (row >= rows) row = NO_IMAGE;
+    }
+};
 
 // Shared memory: a[64][36], b[32][72], rows. Grid: splits, groups of 64 outputs, jobs.
 template <Precision P> __device__ void product_forward(const product_forward_job &job, const Step *step) {
     const Convolution &c = job.convolution;
     const u32 first_output = blockIdx.y * COLUMNS;
     if (first_output >= c.outputs) return;
-    const u32 outputs = c.outputs - first_output < COLUMNS ? c.outputs - first_output : COLUMNS, quads = outputs / 4;
+    const u32 outputs = c.outputs - first_output < COLUMNS ? c.outputs - first_output : COLUMNS;
+    const Part part(outputs / 4);
     float *a = reinterpret_cast<float *>(SHARED_MEMORY);
     float *b = a + ROWS * DEPTH_STEP;
     Row *rows = reinterpret_cast<Row *>(b + DEPTH * COLUMN_STEP);
     const u32 depth = c.taps * c.channels, out_pixels = c.out_height * c.out_width, pixels = step->images * out_pixels;
     const Lane lane(Warps(4));
+    const Tensor y_tensor = job.y;
     Accumulator<4> acc;
     MomentSums<4> moments;
     moments.clear();
@@ -96,11 +145,10 @@ template <Precision P> __device__ void product_forward(const product_forward_job
         for (u32 first = 0; first < depth; first += DEPTH) {
             gather<P>(a, rows, c, job.source, job.relu, first);
             if (depth > DEPTH || index == share.first) {
-                for (u32 i = threadIdx.x; i < DEPTH * quads; i += THREADS) {
-                    const u32 k = i / quads, column = i % quads * 4;
-                    const float4 zero = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-                    store4(b + k * COLUMN_STEP + column,
-                           first + k < depth ? rounded4<P>(load4(kernel_row(c, first + k) + first_output + column)) : zero);
+                for (u32 k = part.row; k < DEPTH; k += part.rows) {
+                    float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+                    if (first + k < depth) v = rounded4<P>(load4(kernel_row(c, Depth(c, first + k)) + first_output + part.column));
+                    store4(b + k * COLUMN_STEP + part.column, v);
                 }
             }
             __syncthreads();
@@ -109,18 +157,18 @@ template <Precision P> __device__ void product_forward(const product_forward_job
             __syncthreads();
         }
 #pragma unroll
-        for (int j = 0; j < 4; ++j) {
-            const u32 column = lane.column + j * lane.column_step;
-            if (column >= outputs) break;
+        for (int half = 0; half < 2; ++half) {
+            const Row row = rows[lane.row + 8 * half];
+            if (row.image == NO_IMAGE) continue;
+            float *to = address(y_tensor, row.image, (u32)row.y * c.out_width + (u32)row.x) + first_output + lane.column;
 #pragma unroll
-            for (int half = 0; half < 2; ++half) {
-                const u32 pixel = index * ROWS + lane.row + 8 * half;
-                if (pixel < pixels) {
-                    float *to = address(job.y, pixel / out_pixels, pixel % out_pixels) + first_output + column;
-                    *reinterpret_cast<float2 *>(to) = make_float2(acc.c[j][2 * half], acc.c[j][2 * half + 1]);
-                }
+            for (int j = 0; j < 4; ++j) {
+                if (lane.column + j * lane.column_step >= outputs) break;
+                *reinterpret_cast<float2 *>(to + j * lane.column_step) = make_float2(acc.c[j][2 * half], acc.c[j][2 * half + 1]);
             }
         }
+        // The rows are still read.
+        __syncthreads();
         if (job.moments) moments.add(acc);
     }
     if (!job.moments) return;
@@ -147,17 +195,17 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
         const Convolution &c = product.convolution;
         for (u32 tap = 0; tap < c.taps; ++tap) {
             for (u32 first = 0; first < c.outputs; first += DEPTH) {
-                const u32 count = c.outputs - first < DEPTH ? c.outputs - first : DEPTH, quads = count / 4;
-                for (u32 i = threadIdx.x; i < ROWS * quads; i += THREADS) {
-                    const u32 r = i / quads, k = i % quads * 4;
-                    const int place = reader(c, rows[r], tap);
+                const u32 count = c.outputs - first < DEPTH ? c.outputs - first : DEPTH;
+                const Part part(count / 4);
+                for (u32 r = part.row; r < ROWS; r += part.rows) {
+                    const int place = reader(c, rows[r], Depth(c, tap, 0));
                     float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-                    if (place >= 0) v = sum_terms4(product.terms, product.count, step, rows[r].image, (u32)place, first + k);
-                    store4(d + r * DEPTH_STEP + k, rounded4<P>(v));
+                    if (place >= 0) v = sum_terms4(product.terms, product.count, step, rows[r].image, (u32)place, first + part.column);
+                    store4(d + r * DEPTH_STEP + part.column, rounded4<P>(v));
                 }
-                for (u32 i = threadIdx.x; i < channels * quads; i += THREADS) {
-                    const u32 r = i / quads, k = i % quads * 4;
-                    store4(w + r * DEPTH_STEP + k, rounded4<P>(load4(kernel_row(c, tap * c.channels + first_channel + r) + first + k)));
+                for (u32 r = part.row; r < channels; r += part.rows) {
+                    const float *row = kernel_row(c, Depth(c, tap, first_channel + r));
+                    store4(w + r * DEPTH_STEP + part.column, rounded4<P>(load4(row + first + part.column)));
                 }
                 __syncthreads();
                 multiply<P>(acc, Warps(4), Factor{d, DEPTH_STEP, 1}, Factor{w, 1, DEPTH_STEP}, channels, count);
@@ -166,22 +214,24 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
         }
     }
     const Lane lane(Warps(4));
+    const Tensor out_tensor = job.out;
+    const bool masked = job.mask.y.at, add = job.add;
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-        const u32 column = lane.column + j * lane.column_step;
-        if (column >= channels) break;
+    for (int half = 0; half < 2; ++half) {
+        const Row row = rows[lane.row + 8 * half];
+        if (row.image == NO_IMAGE) continue;
+        const u32 place = (u32)row.y * source.width + (u32)row.x;
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const u32 pixel = blockIdx.x * ROWS + lane.row + 8 * half;
-            if (pixel >= pixels) continue;
-            const u32 image = pixel / all, place = pixel % all, channel = first_channel + column;
+        for (int j = 0; j < 4; ++j) {
+            const u32 column = lane.column + j * lane.column_step, channel = first_channel + column;
+            if (column >= channels) break;
             float2 v = make_float2(acc.c[j][2 * half], acc.c[j][2 * half + 1]);
-            if (job.mask.y.at) {
-                v.x = value(job.mask, image, place, channel) > 0.0f ? v.x : 0.0f;
-                v.y = value(job.mask, image, place, channel + 1) > 0.0f ? v.y : 0.0f;
+            if (masked) {
+                v.x = value(job.mask, row.image, place, channel) > 0.0f ? v.x : 0.0f;
+                v.y = value(job.mask, row.image, place, channel + 1) > 0.0f ? v.y : 0.0f;
             }
-            float2 *out = reinterpret_cast<float2 *>(address(job.out, image, place) + channel);
-            if (job.add) v = make_float2(out->x + v.x, out->y + v.y);
+            float2 *out = reinterpret_cast<float2 *>(address(out_tensor, row.image, place) + channel);
+            if (add) v = make_float2(out->x + v.x, out->y + v.y);
             *out = v;
         }
     }
@@ -193,7 +243,8 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
     const u32 depth = c.taps * c.channels, depth_groups = (depth + DEPTH - 1) / DEPTH;
     const u32 first = blockIdx.y % depth_groups * DEPTH, first_output = blockIdx.y / depth_groups * COLUMNS;
     if (first_output >= c.outputs) return;
-    const u32 outputs = c.outputs - first_output < COLUMNS ? c.outputs - first_output : COLUMNS, quads = outputs / 4;
+    const u32 outputs = c.outputs - first_output < COLUMNS ? c.outputs - first_output : COLUMNS;
+    const Part part(outputs / 4);
     float *a = reinterpret_cast<float *>(SHARED_MEMORY);
     float *d = a + ROWS * DEPTH_STEP + 16;
     Row *rows = reinterpret_cast<Row *>(d + ROWS * COLUMN_STEP);
@@ -205,13 +256,13 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
         rows_of(rows, index * ROWS, step->images, c.out_height, c.out_width);
         __syncthreads();
         gather<P>(a, rows, c, job.source, job.relu, first);
-        for (u32 i = threadIdx.x; i < ROWS * quads; i += THREADS) {
-            const u32 r = i / quads, column = i % quads * 4;
+        for (u32 r = part.row; r < ROWS; r += part.rows) {
+            const Row row = rows[r];
             float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (rows[r].image != NO_IMAGE)
-                v = sum_terms4(job.product.terms, job.product.count, step, rows[r].image,
-                               (u32)rows[r].y * c.out_width + (u32)rows[r].x, first_output + column);
-            store4(d + r * COLUMN_STEP + column, rounded4<P>(v));
+            if (row.image != NO_IMAGE)
+                v = sum_terms4(job.product.terms, job.product.count, step, row.image, (u32)row.y * c.out_width + (u32)row.x,
+                               first_output + part.column);
+            store4(d + r * COLUMN_STEP + part.column, rounded4<P>(v));
         }
         __syncthreads();
         multiply<P>(acc, Warps(2), Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);

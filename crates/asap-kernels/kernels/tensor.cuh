@@ -122,6 +122,7 @@ struct Summand {
     float4 scale;
     float4 shift;
 
+    __device__ __forceinline__ Summand(float4 scale, float4 shift) : scale(scale), shift(shift) {}
     __device__ __forceinline__ Summand(const Term &term, const Step *step, u32 channel) {
         float factor = 1.0f;
         if (term.factor) {

@@ -27,7 +27,7 @@ impl Lowering<'_> {
     fn backward_chunk(&self, chains: &[ChainBack<'_>], channels: usize) -> Result<usize, Error> {
         let bytes = |chunk: usize| {
             let chains = chains.iter();
-            let floats = chains.map(|back| backward_floats(back.chain, channels, chunk));
+            let floats = chains.map(|back| backward_floats(back, channels, chunk));
             4 * floats.max().unwrap_or(0)
         };
         let chunks = [32, 16, 8].map(|chunk| chunk.min(channels));
@@ -61,12 +61,12 @@ impl Lowering<'_> {
         let splits = self.kernel_splits(items, chains.len() * groups, len);
         let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
         let mut floats = 0;
-        for ChainBack {
-            chain,
-            source,
-            upstream,
-        } in chains
-        {
+        for back in chains {
+            let ChainBack {
+                chain,
+                source,
+                upstream,
+            } = back;
             let taps = chain.taps;
             let depthwise = taps.kernel * taps.kernel * channels;
             let len = depthwise + channels * channels;
@@ -103,7 +103,7 @@ impl Lowering<'_> {
                 kernel: taps.kernel as u32,
                 dilation: taps.dilation as u32,
             });
-            floats = floats.max(backward_floats(chain, channels, chunk));
+            floats = floats.max(backward_floats(back, channels, chunk));
         }
         let kernel = match channels > NARROW_CHANNELS {
             false => self.precise([
@@ -195,7 +195,8 @@ fn groups(size: Size) -> usize {
 }
 
 /// f32 of shared memory of `chain_backward`.
-fn backward_floats(chain: &Chain, channels: usize, chunk: usize) -> usize {
-    let tile = (tile_pixels(span(chain)) + taps(chain)) * chunk;
-    (64 + chunk) * (channels + 4) + 64 * (chunk + 4) + 16 + tile
+fn backward_floats(back: &ChainBack<'_>, channels: usize, chunk: usize) -> usize {
+    let tile = (tile_pixels(span(back.chain)) + taps(back.chain)) * chunk;
+    let summands = 2 * back.upstream.len() * channels;
+    (64 + chunk) * (channels + 4) + 64 * (chunk + 4) + 16 + summands + tile
 }
