@@ -1,5 +1,9 @@
-//! Builds `.cu` files for the host with its C++ compiler and the shim, and the stand-in for the driver of GPUs that runs them; opens
-//! what comes out.
+//! Builds kernels for the host with its C++ compiler and the shim, out of `.cu` files or out of the PTX that nvcc makes of them, and the
+//! stand-in for the driver of GPUs that runs the latter; opens what comes out.
+
+#[cfg(feature = "cuda")]
+#[path = "ptx.rs"]
+pub(crate) mod ptx;
 
 use std::collections::hash_map::DefaultHasher;
 use std::ffi::OsString;
@@ -67,25 +71,38 @@ impl Kernels {
     /// All kernels of `kernels/module.cu`.
     pub(crate) fn of_crate() -> &'static Self {
         static KERNELS: OnceLock<Kernels> = OnceLock::new();
-        KERNELS.get_or_init(|| Self::build(&crate_folder().join("kernels/module.cu"), false))
+        KERNELS.get_or_init(|| Self::open(compiled(&module(), false), false))
     }
 
     /// The same, with every read and write looked at: many times slower.
     pub(crate) fn of_crate_watched() -> &'static Self {
         static KERNELS: OnceLock<Kernels> = OnceLock::new();
-        KERNELS.get_or_init(|| Self::build(&crate_folder().join("kernels/module.cu"), true))
+        KERNELS.get_or_init(|| Self::open(compiled(&module(), true), true))
+    }
+
+    /// The same as nvcc has translated it.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn of_nvcc_watched() -> &'static Self {
+        static KERNELS: OnceLock<Kernels> = OnceLock::new();
+        KERNELS.get_or_init(|| Self::open(compiled_ptx("module", &ptx_of(&module()), true), true))
+    }
+
+    /// Kernels that a test has written in PTX, with every read and write looked at.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn of_ptx(name: &str, ptx: &str) -> Self {
+        Self::open(compiled_ptx(name, ptx, true), true)
     }
 
     /// The kernels that try the shim.
     pub(crate) fn of_probe() -> &'static Self {
         static KERNELS: OnceLock<Kernels> = OnceLock::new();
-        KERNELS.get_or_init(|| Self::build(&shim_folder().join("shim_probe.cu"), false))
+        KERNELS.get_or_init(|| Self::open(compiled(&probe(), false), false))
     }
 
     /// The same, with every read and write looked at.
     pub(crate) fn of_probe_watched() -> &'static Self {
         static KERNELS: OnceLock<Kernels> = OnceLock::new();
-        KERNELS.get_or_init(|| Self::build(&shim_folder().join("shim_probe.cu"), true))
+        KERNELS.get_or_init(|| Self::open(compiled(&probe(), true), true))
     }
 
     /// The kernel of this name, if there is one.
@@ -117,15 +134,14 @@ impl Kernels {
                 let end = rest.find(|c: char| !c.is_ascii_hexdigit() && c != 'x');
                 let place = &rest[..end.unwrap_or(rest.len())];
                 let mut command = Command::new("addr2line");
-                let output = command.arg("-e").arg(&self.path).arg(place).output();
+                let output = command.arg("-ie").arg(&self.path).arg(place).output();
                 let line = String::from_utf8(output.ok()?.stdout).ok()?;
                 Some(format!("\n  code+{place}: {}", line.trim()))
             })
             .collect()
     }
 
-    fn build(source: &Path, watched: bool) -> Self {
-        let path = compiled(source, watched);
+    fn open(path: PathBuf, watched: bool) -> Self {
         // SAFETY: the library was made of this crate's sources and begins with constructors of empty containers.
         let library = unsafe { Library::new(&path) }.unwrap();
         // SAFETY: the type is that of the function in `shim.cpp`.
@@ -154,65 +170,132 @@ pub(crate) fn stand_in() -> &'static Library {
     })
 }
 
-/// Also where another crate of the workspace tests with this file.
-fn crate_folder() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../asap-kernels"))
+/// Also where another crate of the workspace tests with this file, and then by the same name, so that all find what one has built.
+fn crate_folder() -> PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../asap-kernels");
+    fs::canonicalize(folder).unwrap()
 }
 
 fn shim_folder() -> PathBuf {
     crate_folder().join("tests/device")
 }
 
-/// The shared object of a `.cu` file. It is kept under a name that tells what it was made of, so that tests compile only
-/// what has changed.
+fn module() -> PathBuf {
+    crate_folder().join("kernels/module.cu")
+}
+
+fn probe() -> PathBuf {
+    shim_folder().join("shim_probe.cu")
+}
+
+/// The shared object of a `.cu` file.
 fn compiled(source: &Path, watched: bool) -> PathBuf {
-    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-    let flags = flags();
-    // The checks call functions of `shim.cpp`, so what is linked needs no library for them.
-    let version = version(&compiler);
-    let bounds = if version.contains("clang") {
+    let bounds = if version(&compiler(), NO_COMPILER).contains("clang") {
         "array-bounds"
     } else {
         "bounds"
     };
     let watches = if watched { "thread," } else { "" };
+    // The checks call functions of `shim.cpp`, so what is linked needs no library for them.
     let checks = format!("-fsanitize={watches}alignment,{bounds}");
     let mut made_of = DefaultHasher::new();
-    (version, &flags, &checks).hash(&mut made_of);
-    let kernels = source.parent().unwrap();
-    for folder in [kernels, &shim_folder()] {
-        for file in sources(folder) {
-            file.hash(&mut made_of);
-            fs::read(file).unwrap().hash(&mut made_of);
-        }
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    hash_sources(source.parent().unwrap(), &mut made_of);
     let stem = source.file_stem().unwrap().to_string_lossy();
-    let stem = format!("{stem}-{:016x}", made_of.finish());
-    let library = folder.join(format!("{stem}.so"));
+    linked(&stem, made_of, &["-O2", &checks], |_| source.to_owned())
+}
+
+/// The shared object of PTX. As the compiler has much to read, it does little with it; `ptx.hpp` has checks of its own.
+#[cfg(feature = "cuda")]
+fn compiled_ptx(stem: &str, ptx: &str, watched: bool) -> PathBuf {
+    let code = match ptx::translate(ptx) {
+        Ok(code) => code,
+        Err(what) => {
+            panic!("the PTX of {stem}: {what}; `tests/device/ptx.rs` translates what nvcc writes")
+        }
+    };
+    let instructions = shim_folder().join("ptx.hpp");
+    let code = format!("#include {instructions:?}\n#line 1 \"{stem}.ptx\"\n{code}");
+    let mut flags = vec!["-O1"];
+    // Registers of floats are not whole numbers, nor the other way round.
+    flags.extend(["-Werror=conversion", "-Werror=float-conversion"]);
+    if watched {
+        flags.push("-fsanitize=thread");
+    }
+    let mut made_of = DefaultHasher::new();
+    code.hash(&mut made_of);
+    linked(&format!("{stem}-ptx"), made_of, &flags, |linked| {
+        let source = linked.with_extension("cpp");
+        fs::write(&source, code).unwrap();
+        source
+    })
+}
+
+/// What nvcc makes of a `.cu` file on the way to machine code, with the flags of `build.rs`. It is the PTX of both generations that is
+/// machine code in the program: what nvcc 13.0 writes for 8.0 and for 9.0 differs in the line that names them.
+#[cfg(feature = "cuda")]
+fn ptx_of(source: &Path) -> String {
+    const FLAGS: [&str; 4] = ["-ptx", "-std=c++17", "-O3", "-arch=compute_90"];
+    const NO_NVCC: &str = "tests of a build with the feature `cuda` need nvcc of a CUDA toolkit 12.0 to 13.0: `cargo xtask cuda test` \
+                           and `cargo xtask cuda check` bring one; NVCC names another";
+    let nvcc = std::env::var_os("NVCC").unwrap_or_else(|| "nvcc".into());
+    let mut made_of = DefaultHasher::new();
+    (version(&nvcc, NO_NVCC), FLAGS).hash(&mut made_of);
+    hash_sources(source.parent().unwrap(), &mut made_of);
+    let stem = source.file_stem().unwrap().to_string_lossy();
+    let file = format!("{stem}-{:016x}.ptx", made_of.finish());
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+    make(&file, |unfinished| {
+        let mut command = Command::new(&nvcc);
+        run(command.args(FLAGS).arg("-o").arg(unfinished).arg(source));
+    });
+    fs::read_to_string(file).unwrap()
+}
+
+/// The shared object of kernels that `source` writes or names, and of the shim. It is kept under a name that tells what it was made of,
+/// so that tests compile only what has changed.
+fn linked(
+    stem: &str,
+    mut made_of: DefaultHasher,
+    of_kernels: &[&str],
+    source: impl FnOnce(&Path) -> PathBuf,
+) -> PathBuf {
+    let compiler = compiler();
+    let flags = flags();
+    (version(&compiler, NO_COMPILER), &flags, of_kernels).hash(&mut made_of);
+    hash_sources(&shim_folder(), &mut made_of);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let library = folder.join(format!("{stem}-{:016x}.so", made_of.finish()));
     make(&library, |linked| {
         let object = linked.with_extension("kernels.o");
         let shim = linked.with_extension("shim.o");
-        let mut checked = flags.clone();
-        checked.push(&checks);
-        compile(&compiler, &checked, source, &object);
-        compile(&compiler, &flags, &shim_folder().join("shim.cpp"), &shim);
+        let kernels = source(linked);
+        compile(&compiler, &[&flags, of_kernels].concat(), &kernels, &object);
+        let optimised = [&flags[..], &["-O2"]].concat();
+        compile(
+            &compiler,
+            &optimised,
+            &shim_folder().join("shim.cpp"),
+            &shim,
+        );
         let mut link = Command::new(&compiler);
         link.args(["-shared", "-pthread", "-o"]);
         run(link.arg(linked).args([&object, &shim]));
         for left in [object, shim] {
             fs::remove_file(left).unwrap();
         }
+        if kernels.parent() == Some(folder) {
+            fs::remove_file(kernels).unwrap();
+        }
     });
     library
 }
 
-/// `libcuda.so.1` in a folder of its own, which programs open where `LD_LIBRARY_PATH` names the folder. The kernels and the shim lie in
-/// the library that other tests use.
+/// `libcuda.so.1` in a folder of its own, which programs open where `LD_LIBRARY_PATH` names the folder. The kernels, as nvcc has translated
+/// them, and the shim lie in a library beside it.
 #[cfg(feature = "cuda")]
 fn compiled_stand_in(sources_in: &Path) -> PathBuf {
     const NAME: &str = "libcuda.so.1";
-    let kernels = compiled(&crate_folder().join("kernels/module.cu"), false);
+    let kernels = compiled_ptx("module", &ptx_of(&module()), false);
     let mut made_of = DefaultHasher::new();
     kernels.hash(&mut made_of);
     let files = sources(sources_in);
@@ -224,9 +307,9 @@ fn compiled_stand_in(sources_in: &Path) -> PathBuf {
     fs::create_dir_all(&folder).unwrap();
     let library = folder.join(NAME);
     make(&library, |linked| {
-        let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
-        let mut command = Command::new(compiler);
-        command.args(flags()).args(["-shared", "-o"]).arg(linked);
+        let mut command = Command::new(compiler());
+        command.args(flags());
+        command.args(["-O2", "-shared", "-o"]).arg(linked);
         command.arg(format!("-Wl,-soname,{NAME}"));
         let headers = Some("hpp".as_ref());
         command.args(files.iter().filter(|file| file.extension() != headers));
@@ -248,7 +331,6 @@ fn make(file: &Path, write: impl FnOnce(&Path)) {
 fn flags() -> Vec<&'static str> {
     let mut flags = vec![
         "-std=c++17",
-        "-O2",
         "-g1",
         "-fPIC",
         "-pthread",
@@ -264,14 +346,25 @@ fn flags() -> Vec<&'static str> {
     flags
 }
 
-/// The compiler's own description, which also tells that it is there.
-fn version(compiler: &OsString) -> String {
+fn compiler() -> OsString {
+    std::env::var_os("CXX").unwrap_or_else(|| "c++".into())
+}
+
+const NO_COMPILER: &str = "the tests of the kernels for GPUs need a C++17 compiler: Debian and Ubuntu have it in the package g++, Fedora \
+                           in gcc-c++, macOS in the Xcode command line tools; CXX names another";
+
+/// A compiler's own description, which also tells that it is there; `missing` says what to do where it is not.
+fn version(compiler: &OsString, missing: &str) -> String {
     match Command::new(compiler).arg("--version").output() {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Err(error) => panic!(
-            "the tests of the kernels for GPUs need a C++17 compiler, and {compiler:?} does not start: {error}; Debian and \
-             Ubuntu have it in the package g++, Fedora in gcc-c++, macOS in the Xcode command line tools; CXX names another"
-        ),
+        Err(error) => panic!("{compiler:?} does not start: {error}; {missing}"),
+    }
+}
+
+fn hash_sources(folder: &Path, made_of: &mut DefaultHasher) {
+    for file in sources(folder) {
+        file.hash(made_of);
+        fs::read(file).unwrap().hash(made_of);
     }
 }
 

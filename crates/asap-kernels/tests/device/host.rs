@@ -51,6 +51,12 @@ impl HostDevice {
         Self::with_kernels(Kernels::of_crate_watched(), seed)
     }
 
+    /// The same with what nvcc makes of the kernels.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn watched_nvcc(seed: u32) -> Self {
+        Self::with_kernels(Kernels::of_nvcc_watched(), seed)
+    }
+
     /// With other kernels.
     pub(crate) fn with_kernels(kernels: &'static Kernels, seed: u32) -> Self {
         Self {

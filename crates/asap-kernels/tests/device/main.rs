@@ -11,6 +11,8 @@ mod abi;
 mod chosen;
 mod compile;
 mod host;
+#[cfg(feature = "cuda")]
+mod instructions;
 mod shim;
 mod small_kernels;
 mod traffic;

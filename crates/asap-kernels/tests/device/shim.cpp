@@ -29,7 +29,7 @@ constexpr unsigned MOST_THREADS = 1024;
 constexpr size_t STACK = 64 << 10;
 // Stacks lie this far apart: tops at the same distance from a page would all want the same lines of the cache.
 constexpr size_t STACK_STEP = STACK + 5 * 64;
-constexpr size_t MOST_SHARED = 227 << 10;
+constexpr size_t MOST_SHARED = ASAP_MOST_SHARED;
 constexpr size_t CANARY = 1 << 10; // on either side of the shared memory
 constexpr size_t STACK_END = 64;   // where no stack may reach
 constexpr unsigned char POISON = 0xff; // a NaN in every float format
@@ -494,6 +494,8 @@ constexpr size_t BLOCKS_A_THREAD = 8;
 } // namespace
 
 unsigned char *asap_dynamic_shared() { return worker->dynamic_shared(); }
+
+void asap_refuse(asap_place place, const char *what) { worker->fail(text("%s: %s", text(place).c_str(), what)); }
 
 void asap_meet_block(asap_place place) { worker->meet_block(place); }
 

@@ -34,8 +34,9 @@ struct dim3 {
 extern ASAP_THREAD_LOCAL uint3 threadIdx, blockIdx;
 extern ASAP_THREAD_LOCAL dim3 blockDim, gridDim;
 
-// The block's shared memory: as many bytes as its launch asked for, NaNs at first.
+// The block's shared memory: as many bytes as its launch asked for and at most those of an H100, NaNs at first.
 unsigned char *asap_dynamic_shared();
+#define ASAP_MOST_SHARED (227u << 10)
 
 // ---- Where threads meet. Every call carries its place in the source, for messages and because all that meet must
 // meet at the same place.
@@ -56,6 +57,9 @@ struct asap_lane {
     const unsigned *a, *b;
     float *c;
 };
+
+// Ends the launch with an error that says where no device goes on.
+[[noreturn]] void asap_refuse(asap_place place, const char *what);
 
 void asap_meet_block(asap_place place);
 uint64_t asap_meet_warp(asap_meeting meeting, unsigned mask, const asap_lane &lane, asap_place place);

@@ -208,15 +208,24 @@ fn drop_path_and_affine_normalisations_agree_in_bf16() {
     agree(&network, 3, regularisation, Precision::Bf16, &BF16);
 }
 
-#[test]
-fn no_kernel_of_a_step_races_or_leaves_its_memory() {
-    let host = || HostDevice::watched(1);
-    agree_on_host(host(), &products(), Precision::F32, &F32);
-    agree_on_host(host(), &products(), Precision::Bf16, &BF16);
+fn steps_agree(host: fn(seed: u32) -> HostDevice) {
+    agree_on_host(host(1), &products(), Precision::F32, &F32);
+    agree_on_host(host(1), &products(), Precision::Bf16, &BF16);
 }
 
 #[test]
-fn nor_does_one_that_takes_its_channels_in_several_goes() {
+fn no_kernel_of_a_step_races_or_leaves_its_memory() {
+    steps_agree(HostDevice::watched);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn nor_does_what_nvcc_makes_of_it() {
+    steps_agree(HostDevice::watched_nvcc);
+}
+
+/// Of kernels that take their channels in several goes.
+fn a_step_agrees(host: fn(seed: u32) -> HostDevice) {
     let network = Network {
         image: [5, 5, 3],
         batch: 2,
@@ -225,7 +234,18 @@ fn nor_does_one_that_takes_its_channels_in_several_goes() {
         cells: vec![1],
         ..Network::default()
     };
-    agree_on_host(HostDevice::watched(2), &network, Precision::F32, &F32);
+    agree_on_host(host(2), &network, Precision::F32, &F32);
+}
+
+#[test]
+fn nor_does_one_that_takes_its_channels_in_several_goes() {
+    a_step_agrees(HostDevice::watched);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn nor_does_what_nvcc_makes_of_that() {
+    a_step_agrees(HostDevice::watched_nvcc);
 }
 
 /// As many bytes as every GPU has that kernels are compiled for.
