@@ -11,7 +11,7 @@ const FOLDER: &str = "kernels";
 const SOURCE: &str = "kernels/module.cu";
 
 /// What the fat binary holds: machine code of two generations (A100 and those for desktops since; H100 and H200), and PTX, which the
-/// driver compiles for every newer one.
+/// driver compiles for every newer one. Tests run that PTX on the host (`tests/device/compile.rs`), with the flags that are here.
 const TARGETS: [&str; 3] = [
     "arch=compute_80,code=sm_80",
     "arch=compute_90,code=sm_90",

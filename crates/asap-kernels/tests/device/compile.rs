@@ -216,8 +216,9 @@ fn compiled_ptx(stem: &str, ptx: &str, watched: bool) -> PathBuf {
     let instructions = shim_folder().join("ptx.hpp");
     let code = format!("#include {instructions:?}\n#line 1 \"{stem}.ptx\"\n{code}");
     let mut flags = vec!["-O1"];
-    // Registers of floats are not whole numbers, nor the other way round.
+    // Registers of floats are not whole numbers, nor the other way round; with or without signs is the same.
     flags.extend(["-Werror=conversion", "-Werror=float-conversion"]);
+    flags.push("-Wno-sign-conversion");
     if watched {
         flags.push("-fsanitize=thread");
     }

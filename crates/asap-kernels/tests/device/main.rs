@@ -1,6 +1,9 @@
 //! The kernels for GPUs, run on the host: the same `.cu` files, built by the host's C++ compiler behind a shim that runs
 //! the threads of a block as fibers.
 //!
+//! In a build with the feature `cuda` the host also runs what nvcc makes of them, its PTX translated line by line into C++ (`ptx`,
+//! `instructions`): the stand-in for the driver always does, and it is watched here.
+//!
 //! `whole_plans` and `small_kernels` run on a GPU instead where one is chosen (`chosen`), or on the host through the code for GPUs.
 //! What only the host can do stays there: to watch for races and for accesses outside of all memory (`HostDevice::watched`), to guard
 //! what lies beside an allocation, to shuffle threads, and to try the shim itself (`shim`); `abi` compares texts.

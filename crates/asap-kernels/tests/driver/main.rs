@@ -1,7 +1,7 @@
-//! The code for NVIDIA GPUs against a driver that has none: the driver's functions, each in a few lines of C++, whose kernels the shim
-//! of `tests/device` runs on the host. What is launched runs as late as the driver may leave it, or at once, or at moments that a seed
-//! decides, so that a copy that nobody waits for shows; and what a driver would silently do with a mistake ends the process with a line
-//! that tells.
+//! The code for NVIDIA GPUs against a driver that has none: the driver's functions, each in a few lines of C++, whose kernels are what
+//! nvcc makes of them, translated and run on the host by the shim of `tests/device`. What is launched runs as late as the driver may
+//! leave it, or at once, or at moments that a seed decides, so that a copy that nobody waits for shows; and what a driver would silently
+//! do with a mistake ends the process with a line that tells.
 //!
 //! Those of the other tests that choose a device run on it where `ASAP_TEST_DEVICE` is `stand-in`.
 #![cfg(all(target_os = "linux", feature = "cuda"))]
