@@ -42,6 +42,8 @@ pub(crate) struct Traffic {
     /// Sectors of 32 bytes that warps read and write elsewhere.
     pub(crate) sectors_read: u64,
     pub(crate) sectors_written: u64,
+    /// Instructions of PTX that threads issue: of kernels that nvcc has translated.
+    pub(crate) instructions: u64,
 }
 
 /// `asap_host_launch` of `shim.cpp`.
@@ -207,7 +209,7 @@ fn compiled(source: &Path, watched: bool) -> PathBuf {
 /// The shared object of PTX. As the compiler has much to read, it does little with it; `ptx.hpp` has checks of its own.
 #[cfg(feature = "cuda")]
 fn compiled_ptx(stem: &str, ptx: &str, watched: bool) -> PathBuf {
-    let code = match ptx::translate(ptx) {
+    let code = match ptx::translate(ptx, watched) {
         Ok(code) => code,
         Err(what) => {
             panic!("the PTX of {stem}: {what}; `tests/device/ptx.rs` translates what nvcc writes")

@@ -7,6 +7,9 @@
 
 #include "shim.cuh"
 
+// So many instructions were issued.
+extern "C" void asap_issued(uint32_t count);
+
 #define ASAP_INLINE static inline __attribute__((always_inline))
 
 template <typename To, typename From>
@@ -55,6 +58,7 @@ ASAP_RING(s32, u32)
 ASAP_RING(u32, u32)
 ASAP_RING(s64, u64)
 ASAP_RING(u64, u64)
+ASAP_BINARY(mul_wide_u16, u32, u16, static_cast<uint32_t>(x) * y)
 ASAP_BINARY(mul_wide_u32, u64, u32, static_cast<uint64_t>(x) * y)
 ASAP_BINARY(mul_wide_s32, s64, s32, static_cast<int64_t>(x) * y)
 ASAP_BINARY(mul_hi_u32, u32, u32, static_cast<uint64_t>(x) * y >> 32)

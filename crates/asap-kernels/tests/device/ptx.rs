@@ -2,12 +2,15 @@
 //! of the code are those of the PTX. What an instruction does is a function of `ptx.hpp`, named as the instruction is; one that is
 //! missing there does not compile. What is not understood is an error: nothing is passed over that a device would do.
 
-/// C++ of all entries of a module.
+/// C++ of all entries of a module; `counted`: it tells the shim (`asap_issued`) how many instructions it runs.
 ///
 /// # Errors
 /// The first line that is not understood, or what the text ends inside of.
-pub(crate) fn translate(ptx: &str) -> Result<String, String> {
-    let mut module = Module::default();
+pub(crate) fn translate(ptx: &str, counted: bool) -> Result<String, String> {
+    let mut module = Module {
+        counted,
+        ..Module::default()
+    };
     let mut code = String::with_capacity(2 * ptx.len());
     for (index, line) in ptx.lines().enumerate() {
         let text = line.split("//").next().unwrap_or_default();
@@ -33,6 +36,9 @@ struct Module {
     parameters: Vec<String>,
     /// A statement that goes on in the next line.
     begun: String,
+    /// Whether instructions are counted, and how many there were since the shim was told.
+    counted: bool,
+    issued: u32,
 }
 
 impl Module {
@@ -60,6 +66,7 @@ impl Module {
                     continue;
                 }
                 if let Some(label) = rest.strip_suffix(':') {
+                    code += &self.count();
                     code += &format!("{}: ;", label.strip_prefix('$')?);
                     break;
                 }
@@ -70,10 +77,27 @@ impl Module {
                 break;
             };
             let whole = std::mem::take(&mut self.begun) + statement;
-            code += &self.statement(whole.trim())?;
+            let whole = whole.trim();
+            // Machine code has next to no moves, and constants for parameters and addresses.
+            let is_free = [".", "mov.", "cvta.", "ld.param."];
+            if !is_free.iter().any(|begin| whole.starts_with(begin)) {
+                self.issued += 1;
+            }
+            if whole == "ret" || whole.split_whitespace().any(|word| word.starts_with("bra")) {
+                code += &self.count();
+            }
+            code += &self.statement(whole)?;
             rest = after.trim();
         }
         Some(code)
+    }
+
+    /// Tells the shim what was issued: where what follows may not be issued as often.
+    fn count(&mut self) -> String {
+        match std::mem::take(&mut self.issued) {
+            issued if issued > 0 && self.counted => format!("asap_issued({issued}); "),
+            _ => String::new(),
+        }
     }
 
     /// Outside of all entries.

@@ -566,6 +566,10 @@ extern "C" void __tsan_func_entry(void *) {}
 extern "C" void __tsan_func_exit() {}
 extern "C" void __tsan_init() {}
 
+extern "C" void asap_issued(uint32_t count) {
+    if (traffic) traffic->instructions += count;
+}
+
 // From now on instrumented kernels that this thread launches add to `to` what their accesses cost; to nothing if it is null.
 extern "C" void asap_host_count(Traffic *to) { traffic = to; }
 

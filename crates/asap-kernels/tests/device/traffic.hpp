@@ -17,6 +17,7 @@ struct Traffic {
     uint64_t shared_waves;
     uint64_t sectors_read;
     uint64_t sectors_written;
+    uint64_t instructions; // of threads, and only where nvcc has translated the kernels
 };
 
 class TrafficCount {

@@ -38,14 +38,16 @@ fn shapes() -> Vec<Shape> {
 
 /// A watched host with tensors of a shape.
 struct Bench<'a> {
+    kernels: &'static Kernels,
     device: HostDevice,
     shape: &'a Shape,
 }
 
 impl<'a> Bench<'a> {
-    fn new(shape: &'a Shape) -> Self {
+    fn new(kernels: &'static Kernels, shape: &'a Shape) -> Self {
         Self {
-            device: HostDevice::watched(1),
+            kernels,
+            device: HostDevice::with_kernels(kernels, 1),
             shape,
         }
     }
@@ -104,8 +106,8 @@ impl<'a> Bench<'a> {
             step: self.put(&[step]),
             work: Work::default(),
         };
-        let traffic = Kernels::of_crate_watched()
-            .traffic(|| self.device.try_launch(&launch, THREADS).unwrap());
+        let kernels = self.kernels;
+        let traffic = kernels.traffic(|| self.device.try_launch(&launch, THREADS).unwrap());
         let image = self.shape.side * self.shape.side * self.shape.channels;
         Counted::new(traffic, 4 * tensors * IMAGES * image)
     }
@@ -117,14 +119,22 @@ struct Counted {
     waves: f64,
     /// Bytes of sectors for each byte.
     sectors: f64,
+    /// Instructions of warps for each KiB, of kernels that nvcc has translated.
+    #[cfg_attr(
+        not(feature = "cuda"),
+        expect(dead_code, reason = "only nvcc's are counted")
+    )]
+    instructions: f64,
 }
 
 impl Counted {
     fn new(traffic: Traffic, bytes: usize) -> Self {
         let sectors = traffic.sectors_read + traffic.sectors_written;
+        let kibibytes = bytes as f64 / 1024.0;
         Self {
-            waves: traffic.shared_waves as f64 / (bytes as f64 / 1024.0),
+            waves: traffic.shared_waves as f64 / kibibytes,
             sectors: 32.0 * sectors as f64 / bytes as f64,
+            instructions: traffic.instructions as f64 / 32.0 / kibibytes,
         }
     }
 }
@@ -134,8 +144,8 @@ fn tile(side: usize) -> usize {
     side * (side | 1)
 }
 
-fn forward(shape: &Shape) -> Counted {
-    let mut bench = Bench::new(shape);
+fn forward(kernels: &'static Kernels, shape: &Shape) -> Counted {
+    let mut bench = Bench::new(kernels, shape);
     let (channels, taps) = (shape.channels, bench.taps());
     let job = ChainForward {
         source: bench.source(),
@@ -157,8 +167,8 @@ fn forward(shape: &Shape) -> Counted {
     bench.count("chain_forward_tf32", job, floats, 1)
 }
 
-fn backward(shape: &Shape) -> Counted {
-    let mut bench = Bench::new(shape);
+fn backward(kernels: &'static Kernels, shape: &Shape) -> Counted {
+    let mut bench = Bench::new(kernels, shape);
     let (channels, taps) = (shape.channels, bench.taps());
     let terms = [0, 1].map(|_| Term {
         y: bench.tensor(),
@@ -193,8 +203,8 @@ fn backward(shape: &Shape) -> Counted {
     bench.count("chain_backward_tf32", job, floats, 3)
 }
 
-fn gradient(shape: &Shape) -> Counted {
-    let mut bench = Bench::new(shape);
+fn gradient(kernels: &'static Kernels, shape: &Shape) -> Counted {
+    let mut bench = Bench::new(kernels, shape);
     let (channels, taps) = (shape.channels, bench.taps());
     let convolution = Depthwise {
         weights: bench.zeros(taps * channels),
@@ -220,10 +230,11 @@ fn gradient(shape: &Shape) -> Counted {
     bench.count("depthwise_gradient", job, floats, 3)
 }
 
+type Count = fn(&'static Kernels, &Shape) -> Counted;
+
 #[test]
 fn kernels_of_banks_ask_no_more_of_memory_than_docs_say() {
     // Wavefronts for each KiB, in the order of the shapes; the means over those of bytes for each byte. docs/performance.md has these.
-    type Count = fn(&Shape) -> Counted;
     let kernels: [(&str, Count, [u32; 8], f64); 3] = [
         (
             "chain_forward",
@@ -245,7 +256,9 @@ fn kernels_of_banks_ask_no_more_of_memory_than_docs_say() {
         ),
     ];
     for (kernel, count, waves, sectors) in kernels {
-        let counted: Vec<Counted> = shapes().iter().map(count).collect();
+        let shapes = shapes();
+        let counted = shapes.iter().map(|s| count(Kernels::of_crate_watched(), s));
+        let counted: Vec<Counted> = counted.collect();
         let found: Vec<u32> = counted.iter().map(|c| c.waves.round() as u32).collect();
         let is_less = found.iter().zip(&waves).all(|(found, most)| found <= most);
         assert!(
@@ -256,6 +269,39 @@ fn kernels_of_banks_ask_no_more_of_memory_than_docs_say() {
         assert!(
             bytes <= sectors,
             "{kernel}: {bytes} times the bytes, not {sectors}"
+        );
+    }
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn nor_do_they_issue_more_instructions() {
+    // Of warps, for each KiB, in the order of the shapes. docs/performance.md has these.
+    let kernels: [(&str, Count, [u32; 8]); 3] = [
+        (
+            "chain_forward",
+            forward,
+            [545, 740, 583, 811, 485, 677, 517, 735],
+        ),
+        (
+            "chain_backward",
+            backward,
+            [280, 399, 291, 421, 254, 376, 264, 398],
+        ),
+        (
+            "depthwise_gradient",
+            gradient,
+            [257, 334, 264, 350, 181, 266, 198, 282],
+        ),
+    ];
+    for (kernel, count, most) in kernels {
+        let shapes = shapes();
+        let counted = shapes.iter().map(|s| count(Kernels::of_nvcc_watched(), s));
+        let found: Vec<u32> = counted.map(|c| c.instructions.round() as u32).collect();
+        let is_less = found.iter().zip(&most).all(|(found, most)| found <= most);
+        assert!(
+            is_less,
+            "{kernel}: {found:?} instructions a KiB, not {most:?}"
         );
     }
 }

@@ -251,7 +251,7 @@ fn a_line_that_is_not_understood_is_an_error_with_its_number() {
             ".version 7.8\n.visible .entry f(\n.param .u64 f_param_0\n)\n{{\n{line}\nret;\n}}\n"
         )
     };
-    assert!(ptx::translate(&entry("add.s32 %r1, %r2, -7;")).is_ok());
+    assert!(ptx::translate(&entry("add.s32 %r1, %r2, -7;"), false).is_ok());
     for line in [
         "trap;",
         ".local .align 4 .b8 depot[16];",
@@ -266,7 +266,7 @@ fn a_line_that_is_not_understood_is_an_error_with_its_number() {
         "} add.s32 %r1, %r1, 1;",
         ".reg .f16 %h<3>;",
     ] {
-        let message = ptx::translate(&entry(line)).unwrap_err();
+        let message = ptx::translate(&entry(line), false).unwrap_err();
         assert!(message.contains("line 6"), "{line}: {message}");
         assert!(message.contains(line), "{line}: {message}");
     }
@@ -275,9 +275,13 @@ fn a_line_that_is_not_understood_is_an_error_with_its_number() {
         ".global .align 4 .b8 table[4];",
         ".const .f32 x;",
     ] {
-        let message = ptx::translate(&format!(".version 7.8\n{line}\n")).unwrap_err();
+        let message = ptx::translate(&format!(".version 7.8\n{line}\n"), false).unwrap_err();
         assert!(message.contains("line 2"), "{message}");
     }
     let cut = entry("").trim_end().trim_end_matches('}').to_owned();
-    assert!(ptx::translate(&cut).unwrap_err().contains("ends inside"));
+    assert!(
+        ptx::translate(&cut, false)
+            .unwrap_err()
+            .contains("ends inside")
+    );
 }

@@ -1,6 +1,7 @@
 //! Kernels one by one, held to plain loops: what whole plans do not reach.
 
 mod alphas;
+mod chains;
 mod head;
 mod images;
 mod optimizer;

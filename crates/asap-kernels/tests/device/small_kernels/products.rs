@@ -43,7 +43,7 @@ fn values(len: usize, seed: u32) -> Vec<f32> {
 }
 
 /// To so many bits of mantissa, the nearest; of two, the even one for bf16, that further from 0 for TF32.
-fn rounded(value: f32, bits: u32) -> f64 {
+pub(super) fn rounded(value: f32, bits: u32) -> f64 {
     if value == 0.0 {
         return 0.0;
     }
