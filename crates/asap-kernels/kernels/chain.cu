@@ -32,7 +32,8 @@ struct ChainShape {
     // What the depthwise convolution reads for a square.
     template <Precision P> __device__ __forceinline__ Window window(const View &source, const Square &square) const {
         const int padding = (int)((kernel - 1) / 2 * dilation);
-        return {{known<P>(source.y), source.a, source.b}, square.image, (int)(square.top * stride) - padding, (int)(square.left * stride) - padding, step(), height, width};
+        const int top = (int)(square.top * stride) - padding, left = (int)(square.left * stride) - padding;
+        return {{known<P>(source.y), source.a, source.b}, square.image, top, left, step(), height, width};
     }
 };
 
