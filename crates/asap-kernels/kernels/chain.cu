@@ -40,7 +40,6 @@ struct ChainShape {
 // What the compiler knows of a chain, so that hardly any of its arithmetic is left: kernel, dilation and channels, of stride 1; or nothing.
 template <u32 K, u32 D, u32 C> struct Fixed {
     static constexpr bool KNOWN = true;
-    static constexpr u32 CHANNELS = C;
     template <class Job> __device__ static __forceinline__ ChainShape shape(const Job &job) { return {K, D, 1, job.height, job.width, C}; }
 };
 struct Free {
