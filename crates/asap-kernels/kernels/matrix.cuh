@@ -184,15 +184,15 @@ template <int TILES> struct MomentSums {
         for (int j = 0; j < TILES; ++j) sum[j][0] = sum[j][1] = square[j][0] = square[j][1] = 0.0;
     }
 
-    // Outputs of pixels that do not exist are 0 and add nothing. Two pixels are added up in f32 before they go on in f64.
+    // Outputs of pixels that do not exist are 0 and add nothing.
     __device__ __forceinline__ void add(const Accumulator<TILES> &acc) {
 #pragma unroll
         for (int j = 0; j < TILES; ++j) {
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
                 const float upper = acc.c[j][i], lower = acc.c[j][i + 2];
-                sum[j][i] += (double)(upper + lower);
-                square[j][i] += (double)fmaf(upper, upper, lower * lower);
+                sum[j][i] += (double)upper + (double)lower;
+                square[j][i] += (double)upper * upper + (double)lower * lower;
             }
         }
     }
