@@ -1,6 +1,6 @@
 // Squares of 8 x 8 pixels, what lies around them as a tile in shared memory, and depthwise convolutions over tiles.
 //
-// A thread loads four channels of every so many pixels of a tile; it convolves one channel of one row of a square: eight outputs, so
+// A thread loads four channels of a column of a tile, in every so many rows; it convolves one channel of one row of a square: eight outputs, so
 // that an input is read once for all of them. What lies beyond the image counts as 0 everywhere. Channels go through up to 32 at a time.
 #pragma once
 #include "tensor.cuh"

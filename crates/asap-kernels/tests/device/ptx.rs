@@ -2,7 +2,7 @@
 //! of the code are those of the PTX. What an instruction does is a function of `ptx.hpp`, named as the instruction is; one that is
 //! missing there does not compile. What is not understood is an error: nothing is passed over that a device would do.
 
-/// C++ of all entries of a module; `counted`: it tells the shim (`asap_issued`) how many instructions it runs.
+/// C++ of all entries of a module; `counted`: each tells the shim (`asap_issued`) how many instructions it has run.
 ///
 /// # Errors
 /// The first line that is not understood, or what the text ends inside of.
@@ -36,7 +36,7 @@ struct Module {
     parameters: Vec<String>,
     /// A statement that goes on in the next line.
     begun: String,
-    /// Whether instructions are counted, and how many there were since the shim was told.
+    /// Whether instructions are counted, and how many there are since the last were added up.
     counted: bool,
     issued: u32,
 }
@@ -86,16 +86,19 @@ impl Module {
             if whole == "ret" || whole.split_whitespace().any(|word| word.starts_with("bra")) {
                 code += &self.count();
             }
+            if whole == "ret" && self.counted {
+                code += "asap_issued(issued); ";
+            }
             code += &self.statement(whole)?;
             rest = after.trim();
         }
         Some(code)
     }
 
-    /// Tells the shim what was issued: where what follows may not be issued as often.
+    /// Adds up what was issued: where what follows may not be issued as often.
     fn count(&mut self) -> String {
         match std::mem::take(&mut self.issued) {
-            issued if issued > 0 && self.counted => format!("asap_issued({issued}); "),
+            issued if issued > 0 && self.counted => format!("issued += {issued}; "),
             _ => String::new(),
         }
     }
@@ -127,7 +130,12 @@ impl Module {
             ")" => Some(text.to_owned()),
             "{" => {
                 self.depth = 1;
-                Some(text.to_owned())
+                let issued = if self.counted {
+                    " uint32_t issued = 0;"
+                } else {
+                    ""
+                };
+                Some(format!("{text}{issued}"))
             }
             _ => None,
         }
