@@ -5,6 +5,14 @@
 // Blocks of a multiprocessor that registers must suffice for. Without a number nvcc aims at more, and then spills.
 constexpr u32 RESIDENT = 2;
 
+// A function that kernels call instead of holding it: ptxas keeps what several bodies in one kernel have in common for all of them, far more
+// than there are registers for.
+#ifdef __CUDACC__
+#define CALLED __noinline__
+#else
+#define CALLED
+#endif
+
 // A pointer out of a table of jobs, none of which points to shared memory: the compiler need not put reads of it after writes there.
 template <class T> __device__ __forceinline__ T *global(T *at) {
 #ifdef __CUDACC__

@@ -69,7 +69,7 @@ fn agreement(precision: Precision) -> [&'static str; 6] {
     ["bench", "agree", "--device", "cuda", "--precision", name]
 }
 
-/// The agreement again, under NVIDIA's search for memory errors where that is installed.
+/// The agreement in the precision that is taken unless told, under NVIDIA's search for memory errors where that is installed.
 ///
 /// # Errors
 /// If it finds one.
@@ -84,7 +84,7 @@ pub(super) fn sanitize(session: &Session, until: Until) -> Result<Outcome> {
     let starter = [program, "--error-exitcode", "1"];
     let output = session
         .asap(until)?
-        .asap_output(&starter, &agreement(Precision::F32))?;
+        .asap_output(&starter, &agreement(Precision::Tf32))?;
     let text = format!("{}{}", output.stdout, output.stderr);
     let summary: Vec<&str> = text
         .lines()

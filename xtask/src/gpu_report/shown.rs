@@ -22,7 +22,7 @@ pub(super) fn command(work: Work, folder: &Path) -> Result<String> {
         Work::Agree(precision) => agree(precision),
         Work::Sanitize => format!(
             "compute-sanitizer --error-exitcode 1 {}",
-            agree(Precision::F32)
+            agree(Precision::Tf32)
         ),
         Work::Losses(piece, precision) => {
             format!("{bench} {} {} --losses", what(piece), in_words(precision))

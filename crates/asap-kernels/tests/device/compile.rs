@@ -12,7 +12,7 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::null_mut;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libloading::Library;
 
@@ -227,7 +227,7 @@ fn compiled_ptx(stem: &str, ptx: &str, watched: bool) -> PathBuf {
     let mut made_of = DefaultHasher::new();
     code.hash(&mut made_of);
     linked(&format!("{stem}-ptx"), made_of, &flags, |linked| {
-        let source = linked.with_extension("cpp");
+        let source = beside(linked, "cpp");
         fs::write(&source, code).unwrap();
         source
     })
@@ -240,6 +240,10 @@ fn ptx_of(source: &Path) -> String {
     const FLAGS: [&str; 4] = ["-ptx", "-std=c++17", "-O3", "-arch=compute_90"];
     const NO_NVCC: &str = "tests of a build with the feature `cuda` need nvcc of a CUDA toolkit 12.0 to 13.0: `cargo xtask cuda test` \
                            and `cargo xtask cuda check` bring one; NVCC names another";
+    let build = fs::read_to_string(crate_folder().join("build.rs")).unwrap();
+    for flag in ["-std=c++17", "-O3", "arch=compute_90,code=compute_90"] {
+        assert!(build.contains(flag), "build.rs has other flags: {flag}");
+    }
     let nvcc = std::env::var_os("NVCC").unwrap_or_else(|| "nvcc".into());
     let mut made_of = DefaultHasher::new();
     (version(&nvcc, NO_NVCC), FLAGS).hash(&mut made_of);
@@ -269,8 +273,8 @@ fn linked(
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let library = folder.join(format!("{stem}-{:016x}.so", made_of.finish()));
     make(&library, |linked| {
-        let object = linked.with_extension("kernels.o");
-        let shim = linked.with_extension("shim.o");
+        let object = beside(linked, "kernels.o");
+        let shim = beside(linked, "shim.o");
         let kernels = source(linked);
         compile(&compiler, &[&flags, of_kernels].concat(), &kernels, &object);
         let optimised = [&flags[..], &["-O2"]].concat();
@@ -321,13 +325,24 @@ fn compiled_stand_in(sources_in: &Path) -> PathBuf {
     library
 }
 
-/// Makes a file that is not there yet. Another process may be making the same: only what is whole gets the file's name.
+/// Makes a file that is not there yet. Another process may be making the same: only what is whole gets the file's name. Threads of this
+/// one wait for each other.
 fn make(file: &Path, write: impl FnOnce(&Path)) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if !file.exists() {
-        let unfinished = file.with_extension(std::process::id().to_string());
+        let unfinished = beside(file, &std::process::id().to_string());
         write(&unfinished);
         fs::rename(&unfinished, file).unwrap();
     }
+}
+
+/// `FILE.END`.
+fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(end);
+    name.into()
 }
 
 /// Arithmetic as it is written: a fused multiply-add is one where the kernel asks for it and nowhere else.

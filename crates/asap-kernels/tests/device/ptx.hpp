@@ -254,14 +254,15 @@ ASAP_INLINE uint64_t cvta_to_global_u64(uint64_t at) { return at; }
 ASAP_INLINE uint64_t cvta_shared_u64(uint64_t at) {
     return reinterpret_cast<uintptr_t>(asap_dynamic_shared()) + at - ASAP_SHARED_MEMORY;
 }
+ASAP_INLINE uint32_t ld_param_u32(uint32_t parameter) { return parameter; }
 ASAP_INLINE uint64_t ld_param_u64(uint64_t parameter) { return parameter; }
 
-// Where an access finds a T. No device has a wide one that is not aligned, nor finds shared memory in the global space.
+// Where an access finds a T. No device has one that is not aligned, nor finds shared memory in the global space.
 enum asap_space { asap_generic, asap_global, asap_shared };
 template <typename T>
 ASAP_INLINE T &asap_at(asap_space space, uint64_t at, asap_place place) {
     if (space == asap_shared) at = cvta_shared_u64(at);
-    if (sizeof(T) > 4 && at % sizeof(T)) asap_refuse(place, "an access to what is not aligned");
+    if (at % sizeof(T)) asap_refuse(place, "an access to what is not aligned");
     if (space == asap_global && at - cvta_shared_u64(ASAP_SHARED_MEMORY) < ASAP_MOST_SHARED) {
         asap_refuse(place, "a global access to shared memory");
     }

@@ -32,7 +32,7 @@ struct Module {
     depth: u32,
     /// The array that is the block's shared memory.
     shared: Option<String>,
-    /// Names of the parameters of all entries so far, without those of a number of bytes other than 8.
+    /// Names of the parameters of all entries and functions so far, of 4 or 8 bytes.
     parameters: Vec<String>,
     /// A statement that goes on in the next line.
     begun: String,
@@ -79,7 +79,7 @@ impl Module {
             let whole = std::mem::take(&mut self.begun) + statement;
             let whole = whole.trim();
             // Machine code has next to no moves, and constants for parameters and addresses.
-            let is_free = [".", "mov.", "cvta.", "ld.param."];
+            let is_free = [".", "mov.", "cvta.", "ld.param.", "st.param."];
             if !is_free.iter().any(|begin| whole.starts_with(begin)) {
                 self.issued += 1;
             }
@@ -121,11 +121,16 @@ impl Module {
                 let entry = text.strip_prefix(".visible .entry ")?;
                 Some(format!("extern \"C\" void {entry}"))
             }
+            // What entries call.
+            ".func" => {
+                let function = text.strip_prefix(".func ")?;
+                Some(format!("static __attribute__((noinline)) void {function}"))
+            }
             ".param" => {
-                let name = text.strip_prefix(".param .u64 ")?;
+                let (kind, name) = parameter(text)?;
                 let bare = name.strip_suffix(',').unwrap_or(name);
                 self.parameters.push(bare.to_owned());
-                Some(format!("uint64_t {name}"))
+                Some(format!("{kind} {name}"))
             }
             ")" => Some(text.to_owned()),
             "{" => {
@@ -155,6 +160,22 @@ impl Module {
         let (name, operands) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         match name {
             ".reg" => return declarations(operands),
+            // What a function is called with.
+            ".param" => {
+                let (kind, name) = parameter(text)?;
+                return Some(format!("{kind} {name};"));
+            }
+            "st.param.b32" | "st.param.b64" => {
+                let (place, value) = operands.split_once(',')?;
+                let name = place.trim().strip_prefix('[')?.strip_suffix("+0]")?;
+                return Some(format!("{name} = {};", self.operand(value.trim())?));
+            }
+            "call.uni" => {
+                let (function, parameters) = operands.trim().split_once(',')?;
+                let parameters = parameters.trim();
+                let is_list = parameters.starts_with('(') && parameters.ends_with(')');
+                return is_list.then(|| format!("{function}{parameters};"));
+            }
             ".pragma" => return Some(String::new()),
             "bra" | "bra.uni" => {
                 return Some(format!("goto {};", operands.trim().strip_prefix('$')?));
@@ -234,6 +255,16 @@ impl Module {
     }
 }
 
+/// `.param .u64 name`: a type of C++, and the name.
+fn parameter(text: &str) -> Option<(&'static str, &str)> {
+    let (kind, name) = text.strip_prefix(".param ")?.split_once(' ')?;
+    match kind {
+        ".b32" | ".u32" => Some(("uint32_t", name)),
+        ".b64" | ".u64" => Some(("uint64_t", name)),
+        _ => None,
+    }
+}
+
 /// `.f32 %f<57>`: `%f0` to `%f56`; `.b32 %temp`: that.
 fn declarations(text: &str) -> Option<String> {
     let (kind, names) = text.split_once(char::is_whitespace)?;
@@ -246,7 +277,9 @@ fn declarations(text: &str) -> Option<String> {
         ".f64" => "double",
         _ => return None,
     };
-    let names = names.trim().strip_prefix('%')?;
+    // nvcc gives a register beside a call no mark, and does not use it.
+    let names = names.trim();
+    let names = names.strip_prefix('%').unwrap_or(names);
     let Some((stem, count)) = names.split_once('<') else {
         return Some(format!("{kind} {names};"));
     };

@@ -1,5 +1,5 @@
-//! What the kernels of banks ask of a multiprocessor's memory, counted access by access: so that it is seen without a GPU when one of
-//! them reads more often than it has to.
+//! What the kernels of banks ask of a multiprocessor's memory, counted access by access, and the instructions that they issue: so that it is
+//! seen without a GPU when one of them does more than it has to.
 
 use asap_kernels::device::abi::{
     ChainBackward, ChainForward, Depthwise, DepthwiseGradient, NEVER_LOST, Plain, Step, THREADS,
@@ -119,7 +119,7 @@ struct Counted {
     waves: f64,
     /// Bytes of sectors for each byte.
     sectors: f64,
-    /// Instructions of warps for each KiB, of kernels that nvcc has translated.
+    /// Instructions of warps for each KiB, if all lanes go the same way, of kernels that nvcc has translated.
     #[cfg_attr(
         not(feature = "cuda"),
         expect(dead_code, reason = "only nvcc's are counted")

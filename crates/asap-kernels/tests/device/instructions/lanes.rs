@@ -49,9 +49,24 @@ fn lanes() -> Vec<Case> {
             9,
         ),
         Case::new(
+            "mov.u32 %r, 0; st.global.v4.u32 [%g], {%w0, %w1, %w2, 9}; ld.global.v4.u32 {%r, %v, %t, %t}, [%g];",
+            &[5, 6, 7],
+            5,
+        ),
+        Case::new(
+            "mov.u32 %r, 0; st.global.v4.u32 [%g], {%w0, %w1, %w2, 9}; ld.global.v4.u32 {%t, %r, %v, %t}, [%g];",
+            &[5, 6, 7],
+            6,
+        ),
+        Case::new(
             "mov.u32 %r, 0; st.global.v4.u32 [%g], {%w0, %w1, %w2, 9}; ld.global.v4.u32 {%t, %v, %r, %t}, [%g];",
             &[5, 6, 7],
             7,
+        ),
+        Case::new(
+            "mov.u32 %r, 0; st.global.v4.u32 [%g], {%w0, %w1, %w2, 9}; ld.global.v4.u32 {%t, %v, %t, %r}, [%g];",
+            &[5, 6, 7],
+            9,
         ),
         Case::new(
             "mov.f32 %f, 0f00000000; st.global.v2.f32 [%g], {%f0, %f1}; ld.global.f32 %f, [%g+4];",

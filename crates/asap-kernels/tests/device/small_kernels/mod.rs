@@ -88,6 +88,15 @@ impl Bench {
             .collect()
     }
 
+    fn read_halves(&mut self, address: u64, len: usize) -> Vec<f32> {
+        let mut read = vec![0; 2 * len];
+        self.device.download(address, &mut read).unwrap();
+        let values = read.chunks_exact(2);
+        let bits = values.map(|v| u16::from_ne_bytes(v.try_into().unwrap()));
+        bits.map(|bits| f32::from_bits(u32::from(bits) << 16))
+            .collect()
+    }
+
     fn read_f64(&mut self, address: u64, len: usize) -> Vec<f64> {
         let mut read = vec![0; 8 * len];
         self.device.download(address, &mut read).unwrap();

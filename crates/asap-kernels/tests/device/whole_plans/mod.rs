@@ -262,8 +262,14 @@ fn wide_networks_agree_where_blocks_have_little_shared_memory() {
             cells: vec![2],
             ..Network::default()
         };
-        let host = HostDevice::with_shared_bytes(3, LEAST_SHARED_BYTES);
-        agree_on_host(host, &network, Precision::F32, &F32);
+        for (precision, tolerance) in [
+            (Precision::F32, &F32),
+            (Precision::Tf32, &TF32),
+            (Precision::Bf16, &BF16),
+        ] {
+            let host = HostDevice::with_shared_bytes(3, LEAST_SHARED_BYTES);
+            agree_on_host(host, &network, precision, tolerance);
+        }
     }
 }
 
