@@ -101,7 +101,9 @@ __device__ __forceinline__ u32 pointwise_step(u32 outputs) { return outputs + (o
 
 // Shared memory: tile[span][pitch][chunk], depthwise[64][chunk + 4], pointwise[chunk][outputs + 8 or 16], taps[kernel kernel][chunk]; at least
 // 4096 bytes. Grid: splits, groups of 64 outputs, jobs. `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
-template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_forward(const chain_forward_job &job, const Step *step) {
+template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_forward(const chain_forward_job &given, const Step *step) {
+    const chain_forward_job &job = *global(&given);
+    step = global(step);
     constexpr int TILES = NARROW ? 2 : 4;
     const ChainShape shape = Fixed::shape(job);
     const u32 channels = shape.channels, chunk = NARROW ? channels : CHUNK, span = shape.span();
@@ -259,7 +261,9 @@ __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8
 // summands[upstream][2][channels], tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most
 // `32 TILES` channels. Only for the gradients of kernels (WEIGHTS) is the source read.
 template <Precision P, int TILES, bool WEIGHTS, class Fixed>
-__device__ CALLED void chain_backward(const chain_backward_job &job, const Step *step) {
+__device__ CALLED void chain_backward(const chain_backward_job &given, const Step *step) {
+    const chain_backward_job &job = *global(&given);
+    step = global(step);
     const ChainShape shape = Fixed::shape(job);
     const u32 channels = shape.channels, chunk = Fixed::KNOWN ? least(channels, CHUNK) : job.chunk, first = blockIdx.y * chunk;
     if (first >= channels) return;

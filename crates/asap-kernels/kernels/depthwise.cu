@@ -98,7 +98,9 @@ __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE]
 }
 
 // Of `count` channels from `first` on; COUNT, if the compiler knows their number.
-template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient_job &job, const Step *step, u32 first, u32 channels) {
+template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient_job &given, const Step *step, u32 first, u32 channels) {
+    const depthwise_gradient_job &job = *global(&given);
+    step = global(step);
     const u32 stride = job.stride, count = COUNT == ANY ? channels : COUNT;
     const Quads quads(count);
     float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;

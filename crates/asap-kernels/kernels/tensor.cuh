@@ -6,7 +6,7 @@
 constexpr u32 RESIDENT = 2;
 
 // A function that kernels call instead of holding it: ptxas keeps what several bodies in one kernel have in common for all of them, far more
-// than there are registers for.
+// than there are registers for. What it is given it has to be told is no shared memory (`global`).
 #ifdef __CUDACC__
 #define CALLED __noinline__
 #else

@@ -124,7 +124,8 @@ impl Module {
             // What entries call.
             ".func" => {
                 let function = text.strip_prefix(".func ")?;
-                Some(format!("static __attribute__((noinline)) void {function}"))
+                let is_name = function.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+                is_name.then(|| format!("static __attribute__((noinline)) void {function}"))
             }
             ".param" => {
                 let (kind, name) = parameter(text)?;
@@ -172,9 +173,10 @@ impl Module {
             }
             "call.uni" => {
                 let (function, parameters) = operands.trim().split_once(',')?;
-                let parameters = parameters.trim();
-                let is_list = parameters.starts_with('(') && parameters.ends_with(')');
-                return is_list.then(|| format!("{function}{parameters};"));
+                let list = parameters.trim().strip_prefix('(')?.strip_suffix(')')?;
+                let is_name = |c: char| c.is_ascii_alphanumeric() || "_, ".contains(c);
+                let is_list = list.chars().all(is_name);
+                return is_list.then(|| format!("{function}({list});"));
             }
             ".pragma" => return Some(String::new()),
             "bra" | "bra.uni" => {

@@ -282,17 +282,17 @@ fn nor_do_they_issue_more_instructions() {
         (
             "chain_forward",
             forward,
-            [545, 740, 583, 811, 485, 677, 517, 735],
+            [551, 768, 589, 887, 494, 816, 617, 895],
         ),
         (
             "chain_backward",
             backward,
-            [280, 399, 291, 421, 254, 376, 264, 398],
+            [265, 414, 277, 449, 280, 410, 305, 435],
         ),
         (
             "depthwise_gradient",
             gradient,
-            [257, 334, 264, 350, 181, 266, 198, 282],
+            [270, 347, 278, 366, 188, 272, 204, 292],
         ),
     ];
     for (kernel, count, most) in kernels {

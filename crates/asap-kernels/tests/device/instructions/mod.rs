@@ -271,7 +271,7 @@ fn a_line_that_is_not_understood_is_an_error_with_its_number() {
         assert!(message.contains(line), "{line}: {message}");
     }
     for line in [
-        ".func f()",
+        ".func (.param .b32 result) f(",
         ".global .align 4 .b8 table[4];",
         ".const .f32 x;",
     ] {
