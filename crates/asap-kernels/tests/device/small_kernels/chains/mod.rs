@@ -19,8 +19,8 @@ const WIDTH: usize = 17;
 const SPLITS: usize = 2;
 /// f32 of shared memory: the most that one of the kernels needs here, and every device has.
 const FLOATS: u32 = 24 << 10;
-/// 16, 32 and 64 are specialised; 72 goes through in several goes, the last one not full.
-const CHANNELS: [usize; 6] = [8, 16, 24, 32, 64, 72];
+/// 16, 32 and 64 are specialised; more than 32 go through in several goes, and the last one of 48 and of 72 is not full.
+const CHANNELS: [usize; 7] = [8, 16, 24, 32, 48, 64, 72];
 const TAPS: [(usize, usize); 4] = [(3, 1), (5, 1), (3, 2), (5, 2)];
 
 /// What kernels are held to.
@@ -154,14 +154,21 @@ fn shapes() -> impl Iterator<Item = Shape> {
     let sizes = CHANNELS
         .iter()
         .flat_map(|c| [1, 2].map(|stride| (*c, stride)));
-    sizes.flat_map(|(channels, stride)| {
+    let shapes = sizes.flat_map(|(channels, stride)| {
         TAPS.map(|(kernel, dilation)| Shape {
             channels,
             kernel,
             dilation,
             stride,
         })
-    })
+    });
+    // As wide as the memory that every device has allows.
+    shapes.chain([Shape {
+        channels: 136,
+        kernel: 3,
+        dilation: 1,
+        stride: 1,
+    }])
 }
 
 /// Quarters and the like: sums of their products are the same in f32 and f64.
