@@ -1,5 +1,7 @@
 //! Banks forward: all chains that leave a node, or nodes that are ready at a time, are one launch, so are pools and reduces.
 
+use std::cmp::Reverse;
+
 use super::Lowering;
 use super::places::value_bytes;
 use super::product::Forward;
@@ -64,7 +66,8 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// Chains of sources of one size.
+    /// Chains of sources of one size. Blocks start in the order of jobs, so those with most to do come first: what the device is left
+    /// with at the end is short.
     fn chains(&mut self, size: Size, chains: &[(&Chain, View)]) -> Result<(), Error> {
         let Some((first, _)) = chains.first() else {
             return Ok(());
@@ -97,6 +100,7 @@ impl Lowering<'_> {
             });
             floats = floats.max(forward_floats(chain, channels));
         }
+        jobs.sort_by_key(|job| Reverse((job.kernel, job.dilation)));
         let kernel = match channels > NARROW_CHANNELS {
             false => self.precise([
                 "chain_forward_f32",

@@ -1,6 +1,8 @@
 //! Back through chains: from the gradients of what they put out to those of their depthwise outputs and kernels, and from these, gathered,
 //! to those of their sources.
 
+use std::cmp::Reverse;
+
 use super::Lowering;
 use super::bank::{span, squares, taps, tile_pixels};
 use super::places::value_bytes;
@@ -105,6 +107,8 @@ impl Lowering<'_> {
             });
             floats = floats.max(backward_floats(back, channels, chunk));
         }
+        // As forward.
+        jobs.sort_by_key(|job| Reverse((job.kernel, job.dilation)));
         let kernel = match channels > NARROW_CHANNELS {
             false => self.precise([
                 "chain_backward_f32",

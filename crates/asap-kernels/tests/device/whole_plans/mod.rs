@@ -3,7 +3,8 @@
 mod agreement;
 mod network;
 
-use asap_kernels::device::{Descent, DeviceEngine, Precision, Slab, StepOpWeights};
+use asap_kernels::device::abi::{ChainBackward, ChainForward, Plain};
+use asap_kernels::device::{Descent, DeviceEngine, Launch, Precision, Slab, StepOpWeights};
 use asap_kernels::{AuxiliaryForm, CellOperation, Regularisation, Wanted};
 
 use self::agreement::{F32, Measure, Tolerance, agree, agree_on_host, close};
@@ -284,4 +285,43 @@ fn a_device_without_room_for_a_convolution_is_refused_with_both_numbers() {
     let message = refused.err().unwrap().to_string();
     assert!(message.contains("convolution of 16 channels"), "{message}");
     assert!(message.contains("and gets at most 8192"), "{message}");
+}
+
+/// The jobs of a launch on a host device whose engine is still there.
+fn jobs_of<T: Plain>(launch: &Launch) -> &[T] {
+    // SAFETY: the table lies in the host's memory, and holds what this launch's kernel reads.
+    unsafe { std::slice::from_raw_parts(launch.jobs as *const T, launch.grid[2] as usize) }
+}
+
+#[test]
+fn chains_with_most_to_do_are_launched_first() {
+    let network = Network {
+        operations: vec![
+            CellOperation::Dilated { kernel: 3 },
+            CellOperation::Separable { kernel: 3 },
+            CellOperation::Separable { kernel: 5 },
+            CellOperation::Dilated { kernel: 5 },
+        ],
+        cells: vec![1],
+        ..Network::default()
+    };
+    let host = Box::new(HostDevice::new(1));
+    let engine = DeviceEngine::new(host, network.plan(), Precision::F32).unwrap();
+    let mut mixed = [0, 0];
+    for launch in engine.weight_step() {
+        let (direction, taps): (_, Vec<_>) = match launch.kernel {
+            "chain_forward_f32" => {
+                let jobs = jobs_of::<ChainForward>(&launch).iter();
+                (0, jobs.map(|job| (job.kernel, job.dilation)).collect())
+            }
+            "chain_backward_f32" => {
+                let jobs = jobs_of::<ChainBackward>(&launch).iter();
+                (1, jobs.map(|job| (job.kernel, job.dilation)).collect())
+            }
+            _ => continue,
+        };
+        assert!(taps.is_sorted_by(|a, b| a >= b), "{taps:?}");
+        mixed[direction] += usize::from(taps.first() != taps.last());
+    }
+    assert!(mixed[0] > 0 && mixed[1] > 0, "{mixed:?}");
 }
