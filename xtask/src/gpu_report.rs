@@ -63,7 +63,7 @@ impl Limits {
 }
 
 /// What all parts know.
-struct Session {
+struct Setup {
     asap: PathBuf,
     python: PathBuf,
     data: String,
@@ -71,7 +71,7 @@ struct Session {
     limits: Limits,
 }
 
-impl Session {
+impl Setup {
     fn gpu(precision: Precision) -> Gpu {
         Gpu {
             device: "cuda".to_owned(),
@@ -109,7 +109,7 @@ fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
     let folder = std::path::absolute(&arguments.out)?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
-    let session = Session {
+    let setup = Setup {
         asap: arguments.program.clone(),
         python: arguments.peer.clone(),
         data: arguments.data.clone(),
@@ -124,15 +124,15 @@ fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
                 let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
                 bail!("--part: expected one of {}, found {name}", names.join(", "));
             };
-            turn(&session, part)?;
+            turn(&setup, part)?;
         }
         None => {
             for part in &parts {
-                while turn(&session, part)? {}
+                while turn(&setup, part)? {}
             }
         }
     }
-    let missing = record::write_report(&session.folder, &parts)?;
+    let missing = record::write_report(&setup.folder, &parts)?;
     match missing.is_empty() {
         true => Ok(()),
         false => bail!(
@@ -143,8 +143,8 @@ fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
 }
 
 /// One turn of a part that is not done, and the report with it; whether the part goes on and is further than before.
-fn turn(session: &Session, part: &Part) -> Result<bool> {
-    let before = Record::read(&session.folder, &part.name)?;
+fn turn(setup: &Setup, part: &Part) -> Result<bool> {
+    let before = Record::read(&setup.folder, &part.name)?;
     if before.state == State::Done {
         eprintln!("{}: measured before", part.name);
         return Ok(false);
@@ -152,17 +152,17 @@ fn turn(session: &Session, part: &Part) -> Result<bool> {
     eprintln!("{}: {}", part.name, part.section);
     let started = Instant::now();
     let until = Until {
-        moment: started + session.limits.turn,
-        grace: session.limits.grace,
+        moment: started + setup.limits.turn,
+        grace: setup.limits.grace,
     };
-    let outcome = part.measure(session, &before, until);
+    let outcome = part.measure(setup, &before, until);
     let after = before
         .clone()
         .after(outcome, started.elapsed().as_secs_f64());
     eprintln!("{}: {}", part.name, after.described());
-    after.write(&session.folder, &part.name)?;
+    after.write(&setup.folder, &part.name)?;
     // After every turn: whoever stops the program here has a report of what there is.
-    record::write_report(&session.folder, &part::all())?;
+    record::write_report(&setup.folder, &part::all())?;
     let further = (&after.markdown, &after.value) != (&before.markdown, &before.value);
     Ok(after.state == State::GoesOn && further)
 }

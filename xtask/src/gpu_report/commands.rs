@@ -1,6 +1,6 @@
 //! The parts that are one or a few commands: the machine, agreement, the search for memory errors, losses.
 
-use super::Session;
+use super::Setup;
 use super::part::Piece;
 use super::record::Outcome;
 use crate::bench::configuration::Precision;
@@ -33,12 +33,12 @@ fn quoted(text: &str) -> String {
 ///
 /// # Errors
 /// If the driver's program is missing or fails.
-pub(super) fn device(session: &Session, until: Until) -> Result<Outcome> {
+pub(super) fn device(setup: &Setup, until: Until) -> Result<Outcome> {
     let output = process::run(&mut Command::new("nvidia-smi"), Some(until))?;
     let mut text = output.text("nvidia-smi")?;
     // A Python that does not work is told by the parts that need it.
     let python = process::run(
-        Command::new(&session.python).args(["-c", VERSIONS]),
+        Command::new(&setup.python).args(["-c", VERSIONS]),
         Some(until),
     );
     if let Ok(output) = python {
@@ -51,9 +51,9 @@ pub(super) fn device(session: &Session, until: Until) -> Result<Outcome> {
 ///
 /// # Errors
 /// If asap does not start.
-pub(super) fn agree(session: &Session, precision: Precision, until: Until) -> Result<Outcome> {
+pub(super) fn agree(setup: &Setup, precision: Precision, until: Until) -> Result<Outcome> {
     let arguments = agreement(precision);
-    let output = session.asap(until)?.asap_output(&[], &arguments)?;
+    let output = setup.asap(until)?.asap_output(&[], &arguments)?;
     let lines: Vec<&str> = output.stdout.trim().lines().map(str::trim).collect();
     // A bar would end the cell of the table.
     let lines = lines.join("<br>").replace('|', "\\|");
@@ -73,7 +73,7 @@ fn agreement(precision: Precision) -> [&'static str; 6] {
 ///
 /// # Errors
 /// If it finds one.
-pub(super) fn sanitize(session: &Session, until: Until) -> Result<Outcome> {
+pub(super) fn sanitize(setup: &Setup, until: Until) -> Result<Outcome> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path =
         |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
@@ -82,7 +82,7 @@ pub(super) fn sanitize(session: &Session, until: Until) -> Result<Outcome> {
         bail!("not looked for: compute-sanitizer is not installed on this machine");
     };
     let starter = [program, "--error-exitcode", "1"];
-    let output = session
+    let output = setup
         .asap(until)?
         .asap_output(&starter, &agreement(Precision::Tf32))?;
     let text = format!("{}{}", output.stdout, output.stderr);
@@ -113,14 +113,14 @@ pub(super) fn sanitize(session: &Session, until: Until) -> Result<Outcome> {
 /// # Errors
 /// If a program fails.
 pub(super) fn losses(
-    session: &Session,
+    setup: &Setup,
     piece: Piece,
     precision: Precision,
     until: Until,
 ) -> Result<Outcome> {
-    let programs = session.programs(until)?;
+    let programs = setup.programs(until)?;
     let subject = piece.subject();
-    let losses = loss_table::measure(&programs, &subject, Some(&Session::gpu(precision)))?;
+    let losses = loss_table::measure(&programs, &subject, Some(&Setup::gpu(precision)))?;
     let rows = losses.rows(&subject);
     Ok(match losses.judged() {
         Ok(()) => done(rows),

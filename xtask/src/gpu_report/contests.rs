@@ -1,6 +1,6 @@
 //! The parts that time a step beside PyTorch: each configuration of PyTorch, then the best of them in turns with asap.
 
-use super::Session;
+use super::Setup;
 use super::part::Piece;
 use super::record::{Outcome, Record, State};
 use crate::bench::bound::{Card, Kernel, bound_seconds};
@@ -31,17 +31,17 @@ pub(super) fn trial_name(piece: Piece, configuration: Configuration) -> String {
 /// # Errors
 /// If it does not work, or not in time.
 pub(super) fn trial(
-    session: &Session,
+    setup: &Setup,
     piece: Piece,
     configuration: Configuration,
     until: Until,
 ) -> Result<Outcome> {
     let contest = Contest {
-        programs: &session.programs(until)?,
+        programs: &setup.programs(until)?,
         subject: &piece.subject(),
-        gpu: &Session::gpu(configuration.precision),
+        gpu: &Setup::gpu(configuration.precision),
     };
-    let line = contest.try_out(configuration, &trials(&session.folder, piece)?)?;
+    let line = contest.try_out(configuration, &trials(&setup.folder, piece)?)?;
     let markdown = format!(
         "| {} | {:.3} | {:.0} | {:.0} |\n",
         configuration.name(),
@@ -67,19 +67,19 @@ pub(super) fn trials(folder: &Path, piece: Piece) -> Result<Vec<Trial>> {
 /// # Errors
 /// If no configuration of PyTorch has worked yet, or a program fails.
 pub(super) fn rounds(
-    session: &Session,
+    setup: &Setup,
     piece: Piece,
     precision: Precision,
     before: &Record,
     until: Until,
 ) -> Result<Outcome> {
-    let trials = trials(&session.folder, piece)?;
+    let trials = trials(&setup.folder, piece)?;
     let best = fastest(&trials).context("no configuration of PyTorch has been timed")?;
     let subject = piece.subject();
     let contest = Contest {
-        programs: &session.programs(until)?,
+        programs: &setup.programs(until)?,
         subject: &subject,
-        gpu: &Session::gpu(precision),
+        gpu: &Setup::gpu(precision),
     };
     let name = best.name();
     // Rounds beside another configuration are no rounds of this comparison.

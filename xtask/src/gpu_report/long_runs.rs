@@ -2,7 +2,7 @@
 //!
 //! asap saves when it is interrupted, and the next turn resumes the run in its folder.
 
-use super::Session;
+use super::Setup;
 use super::part::Piece;
 use super::record::{Outcome, Record};
 use crate::process::Until;
@@ -34,12 +34,12 @@ const KEPT: [&str; 4] = [
 ///
 /// # Errors
 /// If asap fails.
-pub(super) fn search(session: &Session, until: Until) -> Result<Outcome> {
-    let place = session.folder.join("search");
-    let done = go_on(session, &place, &SEARCH, until)?;
+pub(super) fn search(setup: &Setup, until: Until) -> Result<Outcome> {
+    let place = setup.folder.join("search");
+    let done = go_on(setup, &place, &SEARCH, until)?;
     if done {
         for name in KEPT {
-            let (from, to) = (place.join(name), session.folder.join(name));
+            let (from, to) = (place.join(name), setup.folder.join(name));
             std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
         }
     }
@@ -51,18 +51,18 @@ pub(super) fn search(session: &Session, until: Until) -> Result<Outcome> {
 /// # Errors
 /// If asap fails.
 pub(super) fn train(
-    session: &Session,
+    setup: &Setup,
     genotype: &'static str,
     before: &Record,
     until: Until,
 ) -> Result<Outcome> {
-    let epochs = planned_epochs(session, genotype)?.to_string();
+    let epochs = planned_epochs(setup, genotype)?.to_string();
     let words = training(genotype, &epochs);
     let name = format!("train-{genotype}");
-    let place = session.folder.join(&name);
-    let ended = go_on(session, &place, &words, until)?;
-    let spent = before.seconds + session.limits.turn.as_secs_f64();
-    let done = ended || spent >= session.limits.training.as_secs_f64();
+    let place = setup.folder.join(&name);
+    let ended = go_on(setup, &place, &words, until)?;
+    let spent = before.seconds + setup.limits.turn.as_secs_f64();
+    let done = ended || spent >= setup.limits.training.as_secs_f64();
     Ok(Outcome::new(
         done,
         train_row(genotype, &place)?,
@@ -78,28 +78,28 @@ pub(super) fn training<'a>(genotype: &'a str, epochs: &'a str) -> Vec<&'a str> {
 }
 
 /// Epochs that fit into the time of a training at the speed that the network's rounds had.
-fn planned_epochs(session: &Session, genotype: &'static str) -> Result<u32> {
+fn planned_epochs(setup: &Setup, genotype: &'static str) -> Result<u32> {
     let rounds = format!("{}-rounds-bf16", Piece::Network(genotype).name());
-    let record = Record::read(&session.folder, &rounds)?;
+    let record = Record::read(&setup.folder, &rounds)?;
     let speed = record.value["rounds"][0][0]["images_per_s"].as_f64();
-    let images = |speed: f64| SPEED_SHARE * speed * session.limits.training.as_secs_f64();
+    let images = |speed: f64| SPEED_SHARE * speed * setup.limits.training.as_secs_f64();
     Ok(speed.map_or(EPOCHS, |speed| {
         (images(speed) / EPOCH_IMAGES).floor().max(1.0) as u32
     }))
 }
 
 /// Begins or resumes a run for one turn; whether it has ended.
-fn go_on(session: &Session, place: &Path, words: &[&str], until: Until) -> Result<bool> {
+fn go_on(setup: &Setup, place: &Path, words: &[&str], until: Until) -> Result<bool> {
     if place.join("summary.json").is_file() && place.join("report.html").is_file() {
         return Ok(true);
     }
     let folder = place.display().to_string();
     let mut arguments = match place.join("config.toml").is_file() {
         true => vec![words[0], "--resume", &folder],
-        false => [words, &["--data", &session.data, "--out", &folder]].concat(),
+        false => [words, &["--data", &setup.data, "--out", &folder]].concat(),
     };
     arguments.extend(["--device", "cuda"]);
-    let output = session.asap(until)?.asap_output(&[], &arguments)?;
+    let output = setup.asap(until)?.asap_output(&[], &arguments)?;
     ensure!(
         output.stopped || output.status.success(),
         "asap {} ended with {}: {}",

@@ -1,7 +1,7 @@
 //! The parts of the report, in order, and what each does.
 
 use super::record::{Outcome, Record};
-use super::{Session, commands, contests, long_runs, profile, shown};
+use super::{Setup, commands, contests, long_runs, profile, shown};
 use crate::bench::configuration::{Configuration, Precision};
 use crate::bench::subject::{Final, Size, Step, Subject};
 use crate::bench::{gpu_table, losses};
@@ -109,26 +109,21 @@ impl Part {
     ///
     /// # Errors
     /// If a program is missing or fails, or what it says is not what was asked for.
-    pub(super) fn measure(
-        &self,
-        session: &Session,
-        before: &Record,
-        until: Until,
-    ) -> Result<Outcome> {
+    pub(super) fn measure(&self, setup: &Setup, before: &Record, until: Until) -> Result<Outcome> {
         match self.work {
-            Work::Device => commands::device(session, until),
-            Work::Agree(precision) => commands::agree(session, precision, until),
-            Work::Sanitize => commands::sanitize(session, until),
-            Work::Losses(piece, precision) => commands::losses(session, piece, precision, until),
+            Work::Device => commands::device(setup, until),
+            Work::Agree(precision) => commands::agree(setup, precision, until),
+            Work::Sanitize => commands::sanitize(setup, until),
+            Work::Losses(piece, precision) => commands::losses(setup, piece, precision, until),
             Work::Trial(piece, configuration) => {
-                contests::trial(session, piece, configuration, until)
+                contests::trial(setup, piece, configuration, until)
             }
             Work::Rounds(piece, precision) => {
-                contests::rounds(session, piece, precision, before, until)
+                contests::rounds(setup, piece, precision, before, until)
             }
-            Work::Profile(precision) => profile::measure(session, precision, until),
-            Work::Search => long_runs::search(session, until),
-            Work::Train(genotype) => long_runs::train(session, genotype, before, until),
+            Work::Profile(precision) => profile::measure(setup, precision, until),
+            Work::Search => long_runs::search(setup, until),
+            Work::Train(genotype) => long_runs::train(setup, genotype, before, until),
         }
     }
 }

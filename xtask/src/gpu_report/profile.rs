@@ -1,6 +1,6 @@
 //! The part that times the kernels of a step one by one and holds each to what bounds it.
 
-use super::Session;
+use super::Setup;
 use super::part::Piece;
 use super::record::Outcome;
 use crate::bench::bound::{Card, Kernel, bound_seconds, share_near_bound};
@@ -19,11 +19,11 @@ const HEAD: &str = "\
 ///
 /// # Errors
 /// If asap fails or leaves a figure out.
-pub(super) fn measure(session: &Session, precision: Precision, until: Until) -> Result<Outcome> {
+pub(super) fn measure(setup: &Setup, precision: Precision, until: Until) -> Result<Outcome> {
     let contest = Contest {
-        programs: &session.asap(until)?,
+        programs: &setup.asap(until)?,
         subject: &Piece::PROFILED.subject(),
-        gpu: &Session::gpu(precision),
+        gpu: &Setup::gpu(precision),
     };
     let line = contest.profile()?;
     Ok(Outcome::new(true, table(&line, precision)?, line))

@@ -2,7 +2,7 @@
 //!
 //! Programs and data have the names that the help has for them: where they lay says nothing to a reader.
 
-use super::Session;
+use super::Setup;
 use super::contests::trials;
 use super::long_runs;
 use super::part::{Piece, Work};
@@ -42,7 +42,7 @@ pub(super) fn command(work: Work, folder: &Path) -> Result<String> {
         }
         Work::Profile(precision) => {
             let asap = Piece::PROFILED.subject().contenders[0].arguments.join(" ");
-            let how = Session::gpu(precision).for_asap().join(" ");
+            let how = Setup::gpu(precision).for_asap().join(" ");
             format!("asap bench step {asap} {how} --profile")
         }
         Work::Search => long_run(&long_runs::SEARCH.join(" ")),
