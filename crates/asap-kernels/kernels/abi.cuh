@@ -143,7 +143,8 @@ struct Depthwise {
 };
 
 // `out (+)= [source > 0] (sum of depthwise^T z + extra)`, and `[split][2][channels]` sums of `out` and of `out` times what lies at
-// `source`; `extra.at` and `sums` may be null.
+// `source`; `extra.at` and `sums` may be null. All `z` have the same strides; convolutions that reach as far as one another had better
+// follow one another.
 struct depthwise_gradient_job {
     View source;
     const Depthwise *convolutions;

@@ -144,7 +144,7 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
                 for (u32 i = threadIdx.x; i < count * quads; i += THREADS)
                     store4(b + i / quads * b_step + i % quads * 4,
                            rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / quads) * channels + first_output + i % quads * 4)));
-                load_taps(taps, job.depthwise, shape.taps(), channels, first, Line(count));
+                load_taps(taps, job.depthwise, shape.taps(), channels, first, Quads(count));
             }
             finish_tile(tile, batch, walk, around);
             __syncthreads();
@@ -280,7 +280,7 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     for (u32 i = threadIdx.x; i < count * all_quads; i += THREADS)
         store4(w + i / all_quads * d_step + i % all_quads * 4,
                rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4)));
-    if (WEIGHTS) load_taps(taps, job.depthwise, shape.taps(), channels, first, Line(count));
+    if (WEIGHTS) load_taps(taps, job.depthwise, shape.taps(), channels, first, Quads(count));
 
     // The pointwise gradient: warps share out its tiles, and the pixels of a square if there are few.
     const u32 parts = parts_of(channels), part_warps = WARPS / parts, part = threadIdx.x / 32 / part_warps;

@@ -104,8 +104,7 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
     const u32 stride = job.stride, count = COUNT == ANY ? channels : COUNT;
     const Quads quads(count);
     float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;
-    const Line own(count);
-    Line line = own;
+    Line line(count);
     // At stride 2 a row has every other row of taps: lanes of a warp that has two rows go the same way.
     if (stride == 2 && line.works()) line.row = line.row % 4 * 2 + line.row / 4;
     const u32 channel = first + line.channel;
@@ -122,8 +121,14 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
     Around<false> around;
     const auto ask = [&](const Square &of, const Depthwise &convolution) {
         const Reach reach(convolution, stride);
-        walk = Walk(reach.count, quads);
+        if (reach.count != walk.side) walk = Walk(reach.count, quads);
         around = Around<false>(reach.window(convolution, of, stride), walk, first);
+        batch.load(around);
+    };
+    // The same of the convolution that comes after one that was asked for: of many, there is little to do if it reaches as far.
+    const auto ask_next = [&](const Depthwise *convolution) {
+        if (Reach(convolution[1], stride).count != walk.side) return ask(square, convolution[1]);
+        around.at += reinterpret_cast<const u8 *>(convolution[1].z.at) - reinterpret_cast<const u8 *>(convolution[0].z.at);
         batch.load(around);
     };
     if (share.first < share.last && job.count > 0) ask(square, job.convolutions[0]);
@@ -139,11 +144,11 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
             const u32 row = pitch_of(walk.side) * count;
             // The tile before is still read.
             __syncthreads();
-            load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, own);
+            load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, quads);
             finish_tile(tile, batch, walk, around);
             __syncthreads();
             if (c + 1 < job.count) {
-                ask(square, job.convolutions[c + 1]);
+                ask_next(&convolution);
             } else if (index + 1 < share.last) {
                 ask(next, job.convolutions[0]);
             }

@@ -184,19 +184,12 @@ struct Line {
     __device__ __forceinline__ bool works() const { return row < SIDE; }
 };
 
-// `to[taps][count]`: the kernel of the channels `first..first + count`; `own` is the thread's, before anybody changes its row.
-__device__ __forceinline__ void load_taps(float *to, const float *kernel, u32 taps, u32 channels, u32 first, const Line &own) {
-    const u32 step = THREADS / own.count;
-    // Threads left over have none.
-    if (own.row >= step) return;
-    to += own.row * own.count + own.channel;
-    const float *from = global(kernel) + (own.row * channels + first + own.channel);
-#pragma unroll 1
-    for (u32 tap = own.row; tap < taps; tap += step) {
-        *to = *from;
-        to += step * own.count;
-        from += step * channels;
-    }
+// `to[taps][count]`: the kernel of the channels `first..first + count`. There are threads enough: no kernel has more than 25 taps, no
+// chunk more than 8 times four channels.
+__device__ __forceinline__ void load_taps(float *to, const float *kernel, u32 taps, u32 channels, u32 first, const Quads &quads) {
+    const u32 tap = quads.thread;
+    if (tap >= taps) return;
+    store4(to + tap * quads.count + quads.channel, load4(global(kernel) + (tap * channels + first + quads.channel)));
 }
 
 // Numbers of a convolution over a tile that the compiler knows: kernel, dilation, stride, and channels of the tile, so that it knows

@@ -97,7 +97,8 @@ impl Lowering<'_> {
                 }
             })
             .collect();
-        let gathered = self.chains_back(size, &chains)?;
+        let mut gathered = self.chains_back(size, &chains)?;
+        gathered.sort_by_key(|convolution| (convolution.kernel - 1) * convolution.dilation);
         let extra = self.reduces_back(bank);
         let out = self.tensor(bank.gradient);
         let mut add = bank.gradient_add;
