@@ -2,9 +2,9 @@
 // depthwise output, with the gradients of both kernels. A table of jobs holds all chains that leave a node, or nodes
 // that are ready at a time.
 //
-// A block computes squares of 8 x 8 output pixels one after another: its share of all squares of all images.
+// A block computes patches of 8 x 8 output pixels one after another, or, of 16 channels, 16 x 8: its share of all patches of all images.
 #include "matrix.cuh"
-#include "square.cuh"
+#include "patch.cuh"
 
 constexpr u32 OUTPUTS = 64;
 
@@ -25,25 +25,28 @@ struct ChainShape {
     // In pixels of the tile.
     __device__ __forceinline__ u32 tile_stride() const { return stride / step(); }
     __device__ __forceinline__ u32 tile_dilation() const { return dilation / step(); }
-    // Pixels along a side of what a square reads.
-    __device__ __forceinline__ u32 span() const { return (SIDE - 1) * tile_stride() + (kernel - 1) * tile_dilation() + 1; }
-    __device__ __forceinline__ u32 tile_pixels() const { return span() * pitch_of(span()); }
+    // Pixels of the tile that so many outputs in a row, or one below the other, read.
+    __device__ __forceinline__ u32 span(u32 outputs) const { return (outputs - 1) * tile_stride() + (kernel - 1) * tile_dilation() + 1; }
+    __device__ __forceinline__ u32 tile_pixels(u32 rows) const { return span(rows) * pitch_of(span(SIDE)); }
 
-    // What the depthwise convolution reads for a square.
-    template <Precision P> __device__ __forceinline__ Window window(const View &source, const Square &square) const {
+    // What the depthwise convolution reads for a patch.
+    template <Precision P, u32 ROWS> __device__ __forceinline__ Window window(const View &source, const Patch<ROWS> &patch) const {
         const int padding = (int)((kernel - 1) / 2 * dilation);
-        const int top = (int)(square.top * stride) - padding, left = (int)(square.left * stride) - padding;
-        return {{known<P>(source.y), source.a, source.b}, square.image, top, left, step(), height, width};
+        const int top = (int)(patch.top * stride) - padding, left = (int)(patch.left * stride) - padding;
+        return {{known<P>(source.y), source.a, source.b}, patch.image, top, left, step(), height, width};
     }
 };
 
 // What the compiler knows of a chain, so that hardly any of its arithmetic is left: kernel, dilation and channels, of stride 1; or nothing.
 template <u32 K, u32 D, u32 C> struct Fixed {
     static constexpr bool KNOWN = true;
+    // Of a patch. Every thread has one to convolve.
+    static constexpr u32 ROWS = C == 16 ? 2 * SIDE : SIDE;
     template <class Job> __device__ static __forceinline__ ChainShape shape(const Job &job) { return {K, D, 1, job.height, job.width, C}; }
 };
 struct Free {
     static constexpr bool KNOWN = false;
+    static constexpr u32 ROWS = SIDE;
     template <class Job> __device__ static __forceinline__ ChainShape shape(const Job &job) {
         return {job.kernel, job.dilation, job.stride, job.height, job.width, job.channels};
     }
@@ -82,16 +85,16 @@ template <Precision P> __device__ __forceinline__ void put_row(float *to, u32 st
     for (u32 i = 0; i < SIDE; ++i) to[i * step] = rounded<P>(outputs[i]);
 }
 
-// The depthwise convolution of a tile: `out[64][out_step]`; 0 where there is no pixel.
-template <Precision P, class Taps>
+// The depthwise convolution of a tile: `out[pixels][out_step]`; 0 where there is no pixel.
+template <Precision P, u32 ROWS, class Taps>
 __device__ __forceinline__ void depthwise(float *out, u32 out_step, const float *tile, const Taps &w, const ChainShape &shape,
-                                          const Square &square, const Line &line) {
-    const u32 row = pitch_of(shape.span()) * line.count;
+                                          const Patch<ROWS> &patch, const Line<ROWS> &line) {
+    const u32 row = pitch_of(shape.span(SIDE)) * line.count;
     const float *x = tile + line.row * shape.tile_stride() * row + line.channel;
     float sums[SIDE] = {};
     with_known(shape.kernel, shape.tile_dilation(), shape.tile_stride(), line.count,
                [&](auto known) { convolve<false>(known, sums, x, row, w); });
-    put_row<P>(out + line.row * SIDE * out_step + line.channel, out_step, sums, square.columns(line.row));
+    put_row<P>(out + line.row * SIDE * out_step + line.channel, out_step, sums, patch.columns(line.row));
 }
 
 __device__ __forceinline__ u32 least(u32 a, u32 b) { return a < b ? a : b; }
@@ -99,39 +102,40 @@ __device__ __forceinline__ u32 least(u32 a, u32 b) { return a < b ? a : b; }
 // From row to row of a pointwise kernel in shared memory: rows that a warp reads at once begin in different banks.
 __device__ __forceinline__ u32 pointwise_step(u32 outputs) { return outputs + (outputs % 16 == 8 ? 16 : 8); }
 
-// Shared memory: tile[span][pitch][chunk], depthwise[64][chunk + 4], pointwise[chunk][outputs + 8 or 16], taps[kernel kernel][chunk]; at least
+// Shared memory: tile[rows][pitch][chunk], depthwise[pixels][chunk + 4], pointwise[chunk][outputs + 8 or 16], taps[kernel kernel][chunk]; at least
 // 4096 bytes. Grid: splits, groups of 64 outputs, jobs. `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
 template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_forward(const chain_forward_job &given, const Step *step) {
     const chain_forward_job &job = *global(&given);
     step = global(step);
     constexpr int TILES = NARROW ? 2 : 4;
+    constexpr u32 ROWS = Fixed::ROWS, PIXELS = ROWS * SIDE;
     const ChainShape shape = Fixed::shape(job);
-    const u32 channels = shape.channels, chunk = NARROW ? channels : CHUNK, span = shape.span();
+    const u32 channels = shape.channels, chunk = NARROW ? channels : CHUNK, rows = shape.span(ROWS), columns = shape.span(SIDE);
     const u32 first_output = blockIdx.y * OUTPUTS;
     if (first_output >= channels) return;
     const u32 outputs = least(OUTPUTS, channels - first_output);
     const u32 a_step = chunk + 4, b_step = pointwise_step(least(OUTPUTS, channels));
     float *tile = reinterpret_cast<float *>(SHARED_MEMORY);
-    float *a = tile + shape.tile_pixels() * chunk;
-    float *b = a + SQUARE * a_step;
+    float *a = tile + shape.tile_pixels(ROWS) * chunk;
+    float *b = a + PIXELS * a_step;
     float *taps = b + chunk * b_step;
     const Tensor y_tensor = known<P>(job.y);
-    const Warps warps(4);
+    const Warps warps(PIXELS / 16);
     const Lane lane(warps);
     Accumulator<TILES> acc;
     MomentSums<TILES> moments;
     moments.clear();
-    const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
+    const Share share = share_of(patches<ROWS>(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     // The next tile is on its way while one is computed with.
-    Walk walk(span, Quads(chunk));
-    Line line(chunk);
-    Square square(share.first, shape.out_height(), shape.out_width());
+    Walk walk(rows, columns, Quads(chunk));
+    Line<ROWS> line(chunk);
+    Patch<ROWS> patch(share.first, shape.out_height(), shape.out_width());
     Batch batch;
     HeldTaps held;
-    Around<true> around(shape.window<P>(job.source, square), walk, 0);
+    Around<true> around(shape.window<P>(job.source, patch), walk, 0);
     if (share.first < share.last) batch.load(around);
     for (u32 index = share.first; index < share.last; ++index) {
-        Square next = square;
+        Patch<ROWS> next = patch;
         next.advance();
         acc.clear();
         u32 first = 0;
@@ -150,16 +154,16 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
             __syncthreads();
             const bool last = NARROW || first + chunk >= channels;
             const u32 ahead = last ? 0 : first + chunk;
-            if (!NARROW && least(chunk, channels - ahead) != walk.count) walk = Walk(span, Quads(least(chunk, channels - ahead)));
-            around = Around<true>(shape.window<P>(job.source, last ? next : square), walk, ahead);
+            if (!NARROW && least(chunk, channels - ahead) != walk.count) walk = Walk(rows, columns, Quads(least(chunk, channels - ahead)));
+            around = Around<true>(shape.window<P>(job.source, last ? next : patch), walk, ahead);
             if (!last || index + 1 < share.last) batch.load(around);
-            if (!NARROW && count != line.count) line = Line(count);
+            if (!NARROW && count != line.count) line = Line<ROWS>(count);
             if (line.works()) {
                 if constexpr (NARROW) {
                     if (index == share.first) held.load(taps + line.channel, shape.taps(), count);
-                    depthwise<P>(a, a_step, tile, held, shape, square, line);
+                    depthwise<P>(a, a_step, tile, held, shape, patch, line);
                 } else {
-                    depthwise<P>(a, a_step, tile, SharedTaps{taps + line.channel}, shape, square, line);
+                    depthwise<P>(a, a_step, tile, SharedTaps{taps + line.channel}, shape, patch, line);
                 }
             }
             __syncthreads();
@@ -169,25 +173,25 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             const u32 pixel = lane.row + 8 * half;
-            const bool holds = square.holds(pixel);
+            const bool holds = patch.holds(pixel);
 #pragma unroll
             for (int j = 0; j < TILES; ++j) {
                 const u32 column = lane.column + j * lane.column_step;
                 if (column >= outputs) break;
                 float *v = acc.c[j] + 2 * half;
-                if (holds) write2(y_tensor, square.image, square.place(pixel), first_output + column, make_float2(v[0], v[1]));
+                if (holds) write2(y_tensor, patch.image, patch.place(pixel), first_output + column, make_float2(v[0], v[1]));
                 // Sums are over what is read later.
                 v[0] = kept_by(y_tensor, v[0]);
                 v[1] = kept_by(y_tensor, v[1]);
             }
         }
         if (job.moments) moments.add(acc);
-        square = next;
+        patch = next;
     }
     if (!job.moments) return;
     double *out = job.moments + (size_t)blockIdx.x * 2 * channels + first_output;
     __syncthreads();
-    moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, channels);
+    moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, channels, warps);
 }
 
 // `summands[term][2][channels]`: what the terms of a job's upstream do to all channels.
@@ -201,14 +205,14 @@ __device__ __forceinline__ void load_summands(float *summands, const chain_backw
     }
 }
 
-// `d[64][step]`: the sum of the terms of a square, all channels; 0 where there is no pixel. Two terms are asked for at a time.
-template <Precision P>
+// `d[pixels][step]`: the sum of the terms of a patch, all channels; 0 where there is no pixel. Two terms are asked for at a time.
+template <Precision P, u32 ROWS>
 __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const Term *terms, u32 count,
-                                              const Step *step, bool may_lose, const Square &square) {
-    constexpr u32 PIXELS = 2, TERMS = 2;
+                                              const Step *step, bool may_lose, const Patch<ROWS> &patch) {
+    constexpr u32 PIXELS = 2, TERMS = 2, ALL = ROWS * SIDE;
     const u32 stride = quads.threads, channel = quads.channel;
     // Threads left over have no pixel.
-    for (u32 pixel = quads.thread < stride ? quads.thread : SQUARE; pixel < SQUARE; pixel += PIXELS * stride) {
+    for (u32 pixel = quads.thread < stride ? quads.thread : ALL; pixel < ALL; pixel += PIXELS * stride) {
         float4 sums[PIXELS];
         u32 places[PIXELS];
         bool holds[PIXELS];
@@ -216,8 +220,8 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
         for (u32 i = 0; i < PIXELS; ++i) {
             const u32 own = pixel + i * stride;
             sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            places[i] = square.place(own);
-            holds[i] = own < SQUARE && square.holds(own);
+            places[i] = patch.place(own);
+            holds[i] = own < ALL && patch.holds(own);
         }
         for (u32 first = 0; first < count; first += TERMS) {
             float4 y[TERMS][PIXELS];
@@ -229,12 +233,12 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
                 kept[t] = first + t < count;
                 if (!kept[t]) continue;
                 const Term &term = terms[first + t];
-                if (may_lose) kept[t] = keeps(step, square.image, term.cell, term.weight);
+                if (may_lose) kept[t] = keeps(step, patch.image, term.cell, term.weight);
                 if (!kept[t]) continue;
                 const Tensor tensor = known<P>(term.y);
 #pragma unroll
                 for (u32 i = 0; i < PIXELS; ++i)
-                    if (holds[i]) y[t][i] = read4(tensor, square.image, places[i], channel);
+                    if (holds[i]) y[t][i] = read4(tensor, patch.image, places[i], channel);
             }
 #pragma unroll
             for (u32 t = 0; t < TERMS; ++t) {
@@ -249,70 +253,71 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
             const u32 own = pixel + i * stride;
-            if (own < SQUARE) store4(d + own * d_step + channel, rounded4<P>(sums[i]));
+            if (own < ALL) store4(d + own * d_step + channel, rounded4<P>(sums[i]));
         }
     }
 }
 
-// Parts that the pixels of a square are divided into for the gradient of the pointwise kernel: so many that every warp has a tile.
+// Parts that the pixels of a patch are divided into for the gradient of the pointwise kernel: so many that every warp has a tile.
 __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8 : channels <= 16 ? 4 : 1; }
 
-// Shared memory: dy[64][channels + 4], pointwise[chunk][channels + 4], z or depthwise[64][chunk + 4] and 16 floats,
-// summands[upstream][2][channels], tile[span][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most
+// Shared memory: dy[pixels][channels + 4], pointwise[chunk][channels + 4], z or depthwise[pixels][chunk + 4] and 16 floats,
+// summands[upstream][2][channels], tile[rows][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most
 // `32 TILES` channels. Only for the gradients of kernels (WEIGHTS) is the source read.
 template <Precision P, int TILES, bool WEIGHTS, class Fixed>
 __device__ CALLED void chain_backward(const chain_backward_job &given, const Step *step) {
     const chain_backward_job &job = *global(&given);
     step = global(step);
+    constexpr u32 ROWS = Fixed::ROWS, PIXELS = ROWS * SIDE;
     const ChainShape shape = Fixed::shape(job);
     const u32 channels = shape.channels, chunk = Fixed::KNOWN ? least(channels, CHUNK) : job.chunk, first = blockIdx.y * chunk;
     if (first >= channels) return;
     // A number of channels that is known is one of whole chunks.
     const u32 count = Fixed::KNOWN ? chunk : least(chunk, channels - first), all_quads = channels / 4;
-    const u32 d_step = channels + 4, a_step = chunk + 4, span = shape.span();
+    const u32 d_step = channels + 4, a_step = chunk + 4;
     float *d = reinterpret_cast<float *>(SHARED_MEMORY);
-    float *w = d + SQUARE * d_step;
+    float *w = d + PIXELS * d_step;
     float *a = w + chunk * d_step;
-    float *summands = a + SQUARE * a_step + 16;
+    float *summands = a + PIXELS * a_step + 16;
     float *tile = summands + 2 * job.upstream_count * channels;
-    float *taps = tile + shape.tile_pixels() * chunk;
+    float *taps = tile + shape.tile_pixels(ROWS) * chunk;
     load_summands(summands, job, step, channels);
     for (u32 i = threadIdx.x; i < count * all_quads; i += THREADS)
         store4(w + i / all_quads * d_step + i % all_quads * 4,
                rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4)));
     if (WEIGHTS) load_taps(taps, job.depthwise, shape.taps(), channels, first, Quads(count));
 
-    // The pointwise gradient: warps share out its tiles, and the pixels of a square if there are few.
+    // The pointwise gradient: warps share out its tiles, and the pixels of a patch if there are few.
     const u32 parts = parts_of(channels), part_warps = WARPS / parts, part = threadIdx.x / 32 / part_warps;
     const Warps own_warps(count > 16 ? 2 : 1, threadIdx.x / 32 % part_warps, part_warps);
-    const u32 part_pixels = SQUARE / parts;
+    const u32 part_pixels = PIXELS / parts;
     Accumulator<TILES> pointwise;
     pointwise.clear();
     // The depthwise gradient, of the thread's own row and channel.
-    const Line line(count);
+    const Line<ROWS> line(count);
     float tap_sums[25] = {};
 
-    const Warps warps(4);
+    const Warps warps(PIXELS / 16);
     const Lane lane(warps);
-    const Walk walk(span, Quads(count));
+    const Walk walk(shape.span(ROWS), shape.span(SIDE), Quads(count));
     const Quads all(channels);
-    const u32 tile_row = pitch_of(span) * count;
+    const u32 tile_row = pitch_of(shape.span(SIDE)) * count;
     // Read once: what is written might lie in a job, as far as the compiler knows.
     const Tensor z_tensor = known<P>(job.z);
-    const Share share = share_of(squares(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
-    Square square(share.first, shape.out_height(), shape.out_width());
+    const Share share = share_of(patches<ROWS>(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
+    Patch<ROWS> patch(share.first, shape.out_height(), shape.out_width());
     const Term *upstream = global(job.upstream);
     const u32 upstream_count = job.upstream_count;
     const bool may_lose = step->drop_path > 0.0f;
     __syncthreads();
-    for (u32 index = share.first; index < share.last; ++index, square.advance()) {
+    for (u32 index = share.first; index < share.last; ++index, patch.advance()) {
         Batch batch;
         Around<true> around;
         if (WEIGHTS) {
-            around = Around<true>(shape.window<P>(job.source, square), walk, first);
+            around = Around<true>(shape.window<P>(job.source, patch), walk, first);
             batch.load(around);
         }
-        load_upstream<P>(d, d_step, all, summands, upstream, upstream_count, step, may_lose, square);
+        load_upstream<P>(d, d_step, all, summands, upstream, upstream_count, step, may_lose, patch);
         if (WEIGHTS) finish_tile(tile, batch, walk, around);
         __syncthreads();
         Accumulator<2> z;
@@ -321,13 +326,13 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             const u32 pixel = lane.row + 8 * half;
-            const bool holds = square.holds(pixel);
+            const bool holds = patch.holds(pixel);
 #pragma unroll
             for (int j = 0; j < 2; ++j) {
                 const u32 column = lane.column + j * lane.column_step;
                 if (column >= count) break;
                 const float2 v = make_float2(z.c[j][2 * half], z.c[j][2 * half + 1]);
-                if (holds) write2(z_tensor, square.image, square.place(pixel), first + column, v);
+                if (holds) write2(z_tensor, patch.image, patch.place(pixel), first + column, v);
                 if (WEIGHTS) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
             }
         }
@@ -343,7 +348,7 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
                 with_channels<ANY>(shape.kernel, shape.tile_dilation(), shape.tile_stride(), count, [&](auto known) {
                     convolve_and_correlate(known, out, tap_sums, g, x, tile_row, taps + line.channel);
                 });
-                put_row<P>(own, a_step, out, square.columns(line.row));
+                put_row<P>(own, a_step, out, patch.columns(line.row));
             }
             __syncthreads();
             const Factor left = {a + part * part_pixels * a_step, 1, a_step}, right = {d + part * part_pixels * d_step, d_step, 1};
@@ -363,7 +368,7 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     __syncthreads();
     for (u32 i = threadIdx.x; i < shape.taps() * count; i += THREADS) {
         float sum = room[i];
-        for (u32 row = 1; row < SIDE; ++row) sum += room[row * shape.taps() * count + i];
+        for (u32 row = 1; row < ROWS; ++row) sum += room[row * shape.taps() * count + i];
         out[(size_t)(i / count) * channels + first + i % count] = sum;
     }
     out += (size_t)shape.taps() * channels + (size_t)first * channels;

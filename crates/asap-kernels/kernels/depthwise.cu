@@ -1,10 +1,10 @@
 // The gradient of a bank's source through its depthwise convolutions, all of them gathered into one sum, and through ReLU; with the sums
 // that the normalisation before it needs.
 //
-// A block computes squares of 8 x 8 pixels of the source one after another, up to 32 channels of them: for each convolution it loads what
-// depends on these pixels into shared memory and adds every tap's share.
+// A block computes patches of the source one after another, up to 32 channels of them: for each convolution it loads what depends on these
+// pixels into shared memory and adds every tap's share. Patches are of 8 x 8 pixels, of 16 channels 16 x 8, so that every thread has a row.
 #include "fold.cuh"
-#include "square.cuh"
+#include "patch.cuh"
 
 // What is left of `n` at this stride, which is 1 or 2.
 __device__ __forceinline__ u32 strided(u32 n, u32 stride) { return n >> (stride - 1); }
@@ -46,30 +46,22 @@ __device__ __forceinline__ void write_row(float (&v)[SIDE], const Tensor &t, u32
     }
 }
 
-// Along one axis, the outputs of a convolution that read the pixels of a square: how many, and where the first lies from the output at
-// the square's first pixel.
+// The outputs of a convolution that read the pixels of so high a patch: how many along each axis, and where the first lies from the output at
+// the patch's first pixel.
 struct Reach {
-    u32 count;
+    u32 rows;
+    u32 columns;
     int first;
 
-    __device__ __forceinline__ Reach(const Depthwise &convolution, u32 stride) {
-        const int padding = (int)((convolution.kernel - 1) / 2 * convolution.dilation);
-        count = stride == 1 ? SIDE + 2 * padding : (SIDE - 1 + 2 * padding) / 2 + 2;
-        first = stride == 1 ? -padding : (-padding) >> 1;
-    }
-    // What a square of the source depends on.
-    __device__ __forceinline__ Window window(const Depthwise &convolution, const Square &square, u32 stride) const {
-        return {{convolution.z, nullptr, nullptr},
-                square.image,
-                (int)strided(square.top, stride) + first,
-                (int)strided(square.left, stride) + first,
-                1,
-                strided(square.height + stride - 1, stride),
-                strided(square.width + stride - 1, stride)};
+    __device__ __forceinline__ Reach(const Depthwise &convolution, u32 stride, u32 height) {
+        const u32 padding = (convolution.kernel - 1) / 2 * convolution.dilation;
+        rows = stride == 1 ? height + 2 * padding : (height - 1 + 2 * padding) / 2 + 2;
+        columns = stride == 1 ? SIDE + 2 * padding : (SIDE - 1 + 2 * padding) / 2 + 2;
+        first = stride == 1 ? -(int)padding : -(int)padding >> 1;
     }
 };
 
-// What a convolution of stride 2 hands back to row `row` of a square. A square begins at even pixels, so it is known of each tap which
+// What a convolution of stride 2 hands back to row `row` of a patch. A patch begins at even pixels, so it is known of each tap which
 // columns it reaches.
 template <class Known>
 __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE], const float *z, u32 line, const float *w, u32 row) {
@@ -101,47 +93,50 @@ __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE]
 template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient_job &given, const Step *step, u32 first, u32 channels) {
     const depthwise_gradient_job &job = *global(&given);
     step = global(step);
+    constexpr u32 ROWS = COUNT == 16 ? 2 * SIDE : SIDE;
     const u32 stride = job.stride, count = COUNT == ANY ? channels : COUNT;
     const Quads quads(count);
     float *taps = reinterpret_cast<float *>(SHARED_MEMORY), *tile = taps + 25 * count;
-    Line line(count);
+    Line<ROWS> line(count);
     // At stride 2 a row has every other row of taps: lanes of a warp that has two rows go the same way.
-    if (stride == 2 && line.works()) line.row = line.row % 4 * 2 + line.row / 4;
+    if (stride == 2 && line.works()) line.row = line.row % (ROWS / 2) * 2 + line.row / (ROWS / 2);
     const u32 channel = first + line.channel;
     // Read once: what is written might lie in a job, as far as the compiler knows.
     const Tensor source = job.source.y, out_tensor = job.out;
     const bool normalised = job.source.a, add = job.add, summed = job.sums;
     const float a = normalised ? job.source.a[channel] : 1.0f, b = normalised ? job.source.b[channel] : 0.0f;
     double sums[2] = {0.0, 0.0};
-    const Share share = share_of(squares(step->images, job.height, job.width), blockIdx.x, gridDim.x);
+    const Share share = share_of(patches<ROWS>(step->images, job.height, job.width), blockIdx.x, gridDim.x);
     // The next tile is on its way while one is computed with.
-    Square square(share.first, job.height, job.width);
+    Patch<ROWS> patch(share.first, job.height, job.width);
     Batch batch;
-    Walk walk(SIDE, quads);
+    Walk walk(ROWS, SIDE, quads);
     Around<false> around;
-    const auto ask = [&](const Square &of, const Depthwise &convolution) {
-        const Reach reach(convolution, stride);
-        if (reach.count != walk.side) walk = Walk(reach.count, quads);
-        around = Around<false>(reach.window(convolution, of, stride), walk, first);
+    const auto ask = [&](const Patch<ROWS> &of, const Depthwise &convolution) {
+        const Reach reach(convolution, stride, ROWS);
+        if (reach.columns != walk.columns) walk = Walk(reach.rows, reach.columns, quads);
+        const int top = (int)strided(of.top, stride) + reach.first, left = (int)strided(of.left, stride) + reach.first;
+        const u32 height = strided(of.height + stride - 1, stride), width = strided(of.width + stride - 1, stride);
+        around = Around<false>({{convolution.z, nullptr, nullptr}, of.image, top, left, 1, height, width}, walk, first);
         batch.load(around);
     };
     // The same of the convolution that comes after one that was asked for: of many, there is little to do if it reaches as far.
     const auto ask_next = [&](const Depthwise *convolution) {
-        if (Reach(convolution[1], stride).count != walk.side) return ask(square, convolution[1]);
+        if (Reach(convolution[1], stride, ROWS).columns != walk.columns) return ask(patch, convolution[1]);
         around.at += reinterpret_cast<const u8 *>(convolution[1].z.at) - reinterpret_cast<const u8 *>(convolution[0].z.at);
         batch.load(around);
     };
-    if (share.first < share.last && job.count > 0) ask(square, job.convolutions[0]);
+    if (share.first < share.last && job.count > 0) ask(patch, job.convolutions[0]);
     for (u32 index = share.first; index < share.last; ++index) {
-        Square next = square;
+        Patch<ROWS> next = patch;
         next.advance();
         float out[SIDE] = {}, y[SIDE] = {};
         // The row's pixels lie side by side.
-        const u32 columns = line.works() ? square.columns(line.row) : 0, place = square.place(line.row, 0);
-        read_row(y, source, square.image, place, channel, columns);
+        const u32 columns = line.works() ? patch.columns(line.row) : 0, place = patch.place(line.row, 0);
+        read_row(y, source, patch.image, place, channel, columns);
         for (u32 c = 0; c < job.count; ++c) {
             const Depthwise &convolution = job.convolutions[c];
-            const u32 row = pitch_of(walk.side) * count;
+            const u32 row = pitch_of(walk.columns) * count;
             // The tile before is still read.
             __syncthreads();
             load_taps(taps, convolution.weights, convolution.kernel * convolution.kernel, job.channels, first, quads);
@@ -163,14 +158,14 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
             });
         }
         float extra[SIDE] = {}, before[SIDE] = {};
-        if (job.extra.at) read_row(extra, job.extra, square.image, place, channel, columns);
-        if (add) read_row(before, out_tensor, square.image, place, channel, columns);
+        if (job.extra.at) read_row(extra, job.extra, patch.image, place, channel, columns);
+        if (add) read_row(before, out_tensor, patch.image, place, channel, columns);
 #pragma unroll
         for (u32 i = 0; i < SIDE; ++i) {
             const float value = normalised ? fmaf(a, y[i], b) : y[i];
             out[i] = before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f);
         }
-        write_row(out, out_tensor, square.image, place, channel, columns);
+        write_row(out, out_tensor, patch.image, place, channel, columns);
         if (summed) {
             // A row in f32, then on in f64.
             float row[2] = {0.0f, 0.0f};
@@ -183,7 +178,7 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
             sums[0] += (double)row[0];
             sums[1] += (double)row[1];
         }
-        square = next;
+        patch = next;
     }
     if (!summed) return;
     // What is folded lies where the tiles were.
@@ -195,7 +190,7 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
     to[job.channels] = sums[1];
 }
 
-// Shared memory: taps[25][chunk], z[reach][pitch][chunk] of the largest reach; at least 4096 bytes. Grid: splits, groups of 32 channels,
+// Shared memory: taps[25][chunk], z[rows][pitch][chunk] of the largest reach; at least 4096 bytes. Grid: splits, groups of 32 channels,
 // jobs.
 extern "C" __global__ void __launch_bounds__(THREADS, 3) depthwise_gradient(const depthwise_gradient_job *jobs, const Step *step) {
     const depthwise_gradient_job &job = jobs[blockIdx.z];

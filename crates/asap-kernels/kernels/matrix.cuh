@@ -197,11 +197,11 @@ template <int TILES> struct MomentSums {
         }
     }
 
-    // Writes `[2][stride]` sums of `columns` columns; all threads take part. `room` holds 8 * 64 doubles, of a product with 4 rows of
-    // tiles and up to 64 columns, and nobody uses it any more.
-    __device__ __forceinline__ void write(double *room, double *out, u32 columns, u32 stride) {
-        const u32 warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-        const Lane place(Warps(4));
+    // Writes `[2][stride]` sums of `columns` columns, up to 64, of a product that all warps share out; all threads take part. `room` holds
+    // two such rows of doubles for each row of tiles, and nobody uses it any more.
+    __device__ __forceinline__ void write(double *room, double *out, u32 columns, u32 stride, const Warps &warps) {
+        const u32 lane = threadIdx.x % 32, own = warps.warp % warps.rows * 2;
+        const Lane place(warps);
 #pragma unroll
         for (int j = 0; j < TILES; ++j) {
 #pragma unroll
@@ -214,8 +214,8 @@ template <int TILES> struct MomentSums {
                 }
                 const u32 column = place.column + j * place.column_step + i;
                 if (lane < 4 && column < columns) {
-                    room[(warp % 4 * 2) * 64 + column] = s;
-                    room[(warp % 4 * 2 + 1) * 64 + column] = q;
+                    room[own * 64 + column] = s;
+                    room[(own + 1) * 64 + column] = q;
                 }
             }
         }
@@ -223,7 +223,7 @@ template <int TILES> struct MomentSums {
         for (u32 i = threadIdx.x; i < 2 * columns; i += THREADS) {
             const u32 which = i / columns, column = i % columns;
             double total = 0.0;
-            for (u32 row = 0; row < 4; ++row) total += room[(2 * row + which) * 64 + column];
+            for (u32 row = 0; row < warps.rows; ++row) total += room[(2 * row + which) * 64 + column];
             out[(size_t)which * stride + column] = total;
         }
     }

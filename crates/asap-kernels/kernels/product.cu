@@ -173,7 +173,7 @@ template <Precision P> __device__ void product_forward(const product_forward_job
     }
     if (!job.moments) return;
     double *out = job.moments + (size_t)blockIdx.x * 2 * c.outputs + first_output;
-    moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, c.outputs);
+    moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, c.outputs, Warps(4));
 }
 
 // Shared memory: dy[64][36], kernel[64][36], rows. Grid: groups of 64 source pixels of the batch, groups of 64 channels, jobs.

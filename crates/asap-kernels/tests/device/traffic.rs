@@ -23,7 +23,7 @@ struct Shape {
 
 /// Channels of the first cells of a paper-sized search, at stride 1.
 fn shapes() -> Vec<Shape> {
-    let sizes = [(16, 24), (32, 16)];
+    let sizes = [(16, 32), (32, 16)];
     let taps = [(3, 1), (5, 1), (3, 2), (5, 2)];
     let shapes = sizes.iter().flat_map(|&(channels, side)| {
         taps.iter().map(move |&(kernel, dilation)| Shape {
@@ -139,9 +139,11 @@ impl Counted {
     }
 }
 
-/// Pixels of a tile with its odd pitch.
-fn tile(side: usize) -> usize {
-    side * (side | 1)
+/// Rows of a patch, and pixels of the tile that it reads.
+fn patch(shape: &Shape) -> (usize, usize) {
+    let rows = if shape.channels == 16 { 16 } else { 8 };
+    let around = ((shape.kernel - 1) * shape.dilation) as usize;
+    (rows, (rows + around) * ((8 + around) | 1))
 }
 
 fn forward(kernels: &'static Kernels, shape: &Shape) -> Counted {
@@ -160,9 +162,9 @@ fn forward(kernels: &'static Kernels, shape: &Shape) -> Counted {
         width: shape.side as u32,
         channels: channels as u32,
     };
-    let span = 8 + ((shape.kernel - 1) * shape.dilation) as usize;
+    let (rows, tile) = patch(shape);
     let floats =
-        tile(span) * channels + 64 * (channels + 4) + channels * (channels + 8) + taps * channels;
+        tile * channels + 8 * rows * (channels + 4) + channels * (channels + 8) + taps * channels;
     // Many chains read the same source, and only one of them from afar.
     bench.count("chain_forward_tf32", job, floats, 1)
 }
@@ -194,12 +196,12 @@ fn backward(kernels: &'static Kernels, shape: &Shape) -> Counted {
         channels: channels as u32,
         chunk: channels as u32,
     };
-    let span = 8 + ((shape.kernel - 1) * shape.dilation) as usize;
-    let floats = (64 + channels) * (channels + 4)
-        + 64 * (channels + 4)
+    let (rows, tile) = patch(shape);
+    let floats = (8 * rows + channels) * (channels + 4)
+        + 8 * rows * (channels + 4)
         + 16
         + 2 * terms.len() * channels
-        + (tile(span) + taps) * channels;
+        + (tile + taps) * channels;
     bench.count("chain_backward_tf32", job, floats, 3)
 }
 
@@ -225,8 +227,7 @@ fn gradient(kernels: &'static Kernels, shape: &Shape) -> Counted {
         width: shape.side as u32,
         channels: channels as u32,
     };
-    let reach = 8 + ((shape.kernel - 1) * shape.dilation) as usize;
-    let floats = ((tile(reach) + 25) * channels).max(1024);
+    let floats = ((patch(shape).1 + 25) * channels).max(1024);
     bench.count("depthwise_gradient", job, floats, 3)
 }
 

@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 
 use super::Lowering;
+use super::patches::{chain_rows, chain_tile, patches};
 use super::places::value_bytes;
 use super::product::Forward;
 use super::tasks::SUMS_FLOATS;
-use crate::depthwise::Taps;
 use crate::device::abi;
 use crate::device::launch::Work;
 use crate::error::Error;
@@ -80,7 +80,9 @@ impl Lowering<'_> {
             });
         }
         let out = size.strided(first.taps.stride);
-        let splits = self.splits(self.plan.batch * squares(out), chains.len(), channels);
+        let rows = chain_rows(first, channels, self.target.precision);
+        let items = self.plan.batch * patches(out, rows);
+        let splits = self.splits(items, chains.len(), channels);
         let (mut jobs, mut floats) = (Vec::new(), 0);
         for (chain, source) in chains {
             let taps = chain.taps;
@@ -98,7 +100,7 @@ impl Lowering<'_> {
                 width: size.width as u32,
                 channels: channels as u32,
             });
-            floats = floats.max(forward_floats(chain, channels));
+            floats = floats.max(forward_floats(chain, channels, rows));
         }
         jobs.sort_by_key(|job| Reverse((job.kernel, job.dilation)));
         let kernel = match channels > NARROW_CHANNELS {
@@ -217,11 +219,6 @@ pub(super) fn alike<'a, 'b>(banks: &'a [&'b Bank]) -> impl Iterator<Item = &'a [
     banks.chunk_by(|a, b| (a.size, a.stride) == (b.size, b.stride))
 }
 
-/// Squares of 8 x 8 pixels of an image.
-pub(super) fn squares(size: Size) -> usize {
-    size.height.div_ceil(8) * size.width.div_ceil(8)
-}
-
 /// The number that kernels know a pool by.
 pub(super) fn kind_number(kind: PoolKind) -> u32 {
     match kind {
@@ -230,33 +227,17 @@ pub(super) fn kind_number(kind: PoolKind) -> u32 {
     }
 }
 
-/// Pixels along a side of the tile that a square of outputs reads, which leaves out what no output reads.
-pub(super) fn span(chain: &Chain) -> usize {
-    let Taps {
-        kernel,
-        dilation,
-        stride,
-    } = chain.taps;
-    let step = if stride == 2 && dilation == 2 { 2 } else { 1 };
-    (7 * stride + (kernel - 1) * dilation) / step + 1
-}
-
 /// Taps of the depthwise convolution.
 pub(super) fn taps(chain: &Chain) -> usize {
     chain.taps.kernel * chain.taps.kernel
 }
 
-/// Pixels that a square tile takes: its rows begin an odd number of pixels apart.
-pub(super) fn tile_pixels(side: usize) -> usize {
-    side * (side | 1)
-}
-
 /// f32 of shared memory of `chain_forward`.
-fn forward_floats(chain: &Chain, channels: usize) -> usize {
+fn forward_floats(chain: &Chain, channels: usize, rows: usize) -> usize {
     let (chunk, outputs) = (channels.min(32), channels.min(64));
-    let tile = tile_pixels(span(chain)) * chunk;
+    let tile = chain_tile(chain, rows) * chunk;
     (tile
-        + 64 * (chunk + 4)
+        + 8 * rows * (chunk + 4)
         + chunk * (outputs + if outputs % 16 == 8 { 16 } else { 8 })
         + taps(chain) * chunk)
         .max(1024)

@@ -4,7 +4,8 @@
 use std::cmp::Reverse;
 
 use super::Lowering;
-use super::bank::{span, squares, taps, tile_pixels};
+use super::bank::taps;
+use super::patches::{chain_rows, chain_tile, gradient_rows, gradient_tile, patches};
 use super::places::value_bytes;
 use crate::device::abi;
 use crate::device::launch::Work;
@@ -29,7 +30,7 @@ impl Lowering<'_> {
     fn backward_chunk(&self, chains: &[ChainBack<'_>], channels: usize) -> Result<usize, Error> {
         let bytes = |chunk: usize| {
             let chains = chains.iter();
-            let floats = chains.map(|back| backward_floats(back, channels, chunk));
+            let floats = chains.map(|back| self.backward_floats(back, channels, chunk));
             4 * floats.max().unwrap_or(0)
         };
         let chunks = [32, 16, 8].map(|chunk| chunk.min(channels));
@@ -59,7 +60,8 @@ impl Lowering<'_> {
         let groups = channels.div_ceil(chunk);
         let taps = chains.iter().map(|back| taps(back.chain)).max();
         let len = (taps.unwrap_or(0) + channels) * channels;
-        let items = self.plan.batch * squares(out);
+        let items =
+            self.plan.batch * patches(out, self.backward_rows(first.chain, channels, chunk));
         let splits = self.kernel_splits(items, chains.len() * groups, len);
         let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
         let mut floats = 0;
@@ -105,7 +107,7 @@ impl Lowering<'_> {
                 kernel: taps.kernel as u32,
                 dilation: taps.dilation as u32,
             });
-            floats = floats.max(backward_floats(back, channels, chunk));
+            floats = floats.max(self.backward_floats(back, channels, chunk));
         }
         // As forward.
         jobs.sort_by_key(|job| Reverse((job.kernel, job.dilation)));
@@ -148,10 +150,26 @@ impl Lowering<'_> {
         Ok(gathered)
     }
 
-    /// How many blocks share the squares of each of so many sources.
+    /// Rows of a patch of what a chain put out.
+    fn backward_rows(&self, chain: &Chain, channels: usize, chunk: usize) -> usize {
+        match chunk == channels {
+            true => chain_rows(chain, channels, self.target.precision),
+            false => 8,
+        }
+    }
+
+    /// f32 of shared memory of `chain_backward`.
+    fn backward_floats(&self, back: &ChainBack<'_>, channels: usize, chunk: usize) -> usize {
+        let rows = self.backward_rows(back.chain, channels, chunk);
+        let tile = (chain_tile(back.chain, rows) + taps(back.chain)) * chunk;
+        let summands = 2 * back.upstream.len() * channels;
+        (8 * rows + chunk) * (channels + 4) + 8 * rows * (chunk + 4) + 16 + summands + tile
+    }
+
+    /// How many blocks share the patches of each of so many sources.
     pub(super) fn gradient_splits(&self, size: Size, sources: usize) -> usize {
         let blocks = GRADIENT_BLOCKS * self.target.capacity.multiprocessors;
-        let items = self.plan.batch * squares(size);
+        let items = self.plan.batch * patches(size, gradient_rows(size.channels));
         (blocks / (sources * groups(size))).min(items).max(1)
     }
 
@@ -166,15 +184,12 @@ impl Lowering<'_> {
         if jobs.is_empty() {
             return;
         }
-        let reach = |convolution: &abi::Depthwise| {
-            let padding = ((convolution.kernel - 1) / 2 * convolution.dilation) as usize;
-            match stride {
-                1 => 8 + 2 * padding,
-                _ => (7 + 2 * padding) / 2 + 2,
-            }
-        };
-        let reach = gathered.iter().map(reach).max().unwrap_or(0);
         let channels = size.channels;
+        let rows = gradient_rows(channels);
+        let tiles = gathered
+            .iter()
+            .map(|c| gradient_tile(c.kernel, c.dilation, stride, rows));
+        let tile = tiles.max().unwrap_or(0);
         let outputs = self.plan.batch * size.strided(stride).len();
         let inputs = self.plan.batch * size.len();
         let taps: u32 = gathered.iter().map(|c| c.kernel * c.kernel).sum();
@@ -188,7 +203,7 @@ impl Lowering<'_> {
             operations: 2.0 * f64::from(taps) * outputs as f64,
         };
         let grid = [splits, groups(size)];
-        let floats = ((tile_pixels(reach) + 25) * channels.min(32)).max(1024);
+        let floats = ((tile + 25) * channels.min(32)).max(1024);
         self.launch("depthwise_gradient", grid, floats, jobs, work);
     }
 }
@@ -196,11 +211,4 @@ impl Lowering<'_> {
 /// Groups of 32 channels.
 fn groups(size: Size) -> usize {
     size.channels.div_ceil(32)
-}
-
-/// f32 of shared memory of `chain_backward`.
-fn backward_floats(back: &ChainBack<'_>, channels: usize, chunk: usize) -> usize {
-    let tile = (tile_pixels(span(back.chain)) + taps(back.chain)) * chunk;
-    let summands = 2 * back.upstream.len() * channels;
-    (64 + chunk) * (channels + 4) + 64 * (chunk + 4) + 16 + summands + tile
 }

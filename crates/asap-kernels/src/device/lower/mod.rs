@@ -11,6 +11,7 @@ mod ends;
 mod input;
 mod node;
 mod norms;
+mod patches;
 mod places;
 mod product;
 mod tasks;

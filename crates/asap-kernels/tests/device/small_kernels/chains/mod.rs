@@ -13,7 +13,7 @@ use crate::chosen::{self, Chosen};
 use crate::host::HostDevice;
 
 const IMAGES: usize = 2;
-/// Squares of 8 x 8 that are whole and that are not, at either stride.
+/// Patches of 8 x 8 and 16 x 8 that are whole and that are not, at either stride.
 const HEIGHT: usize = 19;
 const WIDTH: usize = 17;
 const SPLITS: usize = 2;

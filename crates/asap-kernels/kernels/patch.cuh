@@ -1,27 +1,26 @@
-// Squares of 8 x 8 pixels, what lies around them as a tile in shared memory, and depthwise convolutions over tiles.
+// Patches of a few rows of eight pixels, what lies around them as a tile in shared memory, and depthwise convolutions over tiles.
 //
-// A thread loads four channels of a column of a tile, in every so many rows; it convolves one channel of one row of a square: eight outputs, so
+// A thread loads four channels of a column of a tile, in every so many rows; it convolves one channel of one row: eight outputs, so
 // that an input is read once for all of them. What lies beyond the image counts as 0 everywhere. Channels go through up to 32 at a time.
 #pragma once
 #include "tensor.cuh"
 
 constexpr u32 SIDE = 8;
-constexpr u32 SQUARE = SIDE * SIDE;
 constexpr u32 CHUNK = 32;
 
-// Where a square of pixels lies.
-struct Square {
+// Where ROWS rows of eight pixels lie.
+template <u32 ROWS> struct Patch {
     u32 image;
     u32 top;
     u32 left;
     u32 height; // of all pixels
     u32 width;
 
-    __device__ __forceinline__ Square(u32 index, u32 height, u32 width) : height(height), width(width) {
-        const u32 across = (width + SIDE - 1) / SIDE, down = (height + SIDE - 1) / SIDE;
+    __device__ __forceinline__ Patch(u32 index, u32 height, u32 width) : height(height), width(width) {
+        const u32 across = (width + SIDE - 1) / SIDE, down = (height + ROWS - 1) / ROWS;
         image = index / (across * down);
         const u32 rest = index - image * across * down, row = rest / across;
-        top = row * SIDE;
+        top = row * ROWS;
         left = (rest - row * across) * SIDE;
     }
     // The next one.
@@ -29,7 +28,7 @@ struct Square {
         left += SIDE;
         if (left < width) return;
         left = 0;
-        top += SIDE;
+        top += ROWS;
         if (top < height) return;
         top = 0;
         ++image;
@@ -45,8 +44,8 @@ struct Square {
     __device__ __forceinline__ u32 place(u32 pixel) const { return place(pixel / SIDE, pixel % SIDE); }
 };
 
-__device__ __forceinline__ u32 squares(u32 images, u32 height, u32 width) {
-    return images * ((height + SIDE - 1) / SIDE) * ((width + SIDE - 1) / SIDE);
+template <u32 ROWS> __device__ __forceinline__ u32 patches(u32 images, u32 height, u32 width) {
+    return images * ((height + ROWS - 1) / ROWS) * ((width + SIDE - 1) / SIDE);
 }
 
 // Pixels from a row of a tile to the next: an odd number, so that rows of few channels begin in different banks.
@@ -65,23 +64,25 @@ struct Quads {
     }
 };
 
-// A thread's part of a tile of `side` x `side` pixels: a column, in every so many rows. No tile's row is longer than there are threads.
+// A thread's part of a tile of `rows` x `columns` pixels: a column, in every so many rows. No tile's row is longer than there are threads.
 struct Walk {
-    u32 side;
+    u32 rows;
+    u32 columns;
     u32 count;
     u32 channel; // first of four
     u32 column;
     u32 row; // of its first pixel
     u32 down; // rows to the next
 
-    __device__ __forceinline__ Walk(u32 side, const Quads &quads) : side(side), count(quads.count), channel(quads.channel) {
+    __device__ __forceinline__ Walk(u32 rows, u32 columns, const Quads &quads)
+        : rows(rows), columns(columns), count(quads.count), channel(quads.channel) {
         // Exact for what is no more than the threads of a block.
-        const u32 inverse = 65536u / side + 1;
+        const u32 inverse = 65536u / columns + 1;
         down = quads.threads * inverse >> 16;
         row = quads.thread * inverse >> 16;
-        column = quads.thread - row * side;
+        column = quads.thread - row * columns;
         // Threads left over have no pixel.
-        if (row >= down) row = side;
+        if (row >= down) row = rows;
     }
 };
 
@@ -121,7 +122,7 @@ template <bool RELU> struct Around {
         down = walk.down * window.step;
         apart = (size_t)(down * window.width * pixel * size);
         row = (u32)y;
-        const u32 end = (u32)(window.top + (int)(walk.side * window.step));
+        const u32 end = (u32)(window.top + (int)(walk.rows * window.step));
         last = (u32)x >= window.width ? 0 : end < window.height ? end : window.height;
     }
 };
@@ -156,16 +157,16 @@ struct Batch {
         }
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i)
-            if (row + i * walk.down < walk.side) store4(to + i * apart, RELU ? relu4(v[i]) : v[i]);
+            if (row + i * walk.down < walk.rows) store4(to + i * apart, RELU ? relu4(v[i]) : v[i]);
     }
 };
 
 // A whole tile, of which `batch` holds the thread's first pixels already.
 template <bool RELU> __device__ __forceinline__ void finish_tile(float *tile, Batch &batch, const Walk &walk, Around<RELU> around) {
-    const u32 line = pitch_of(walk.side) * walk.count, apart = walk.down * line;
+    const u32 line = pitch_of(walk.columns) * walk.count, apart = walk.down * line;
     float *to = tile + walk.row * line + walk.column * walk.count + walk.channel;
     batch.store(to, apart, walk.row, walk, around);
-    for (u32 row = walk.row + Batch::PIXELS * walk.down; row < walk.side; row += Batch::PIXELS * walk.down) {
+    for (u32 row = walk.row + Batch::PIXELS * walk.down; row < walk.rows; row += Batch::PIXELS * walk.down) {
         to += Batch::PIXELS * apart;
         around.at += Batch::PIXELS * around.apart;
         around.row += Batch::PIXELS * around.down;
@@ -174,14 +175,14 @@ template <bool RELU> __device__ __forceinline__ void finish_tile(float *tile, Ba
     }
 }
 
-// The row and channel of a square that a thread convolves; beyond the square there is nothing to do.
-struct Line {
+// The row and channel of a patch that a thread convolves; beyond the patch there is nothing to do.
+template <u32 ROWS = SIDE> struct Line {
     u32 count; // channels
     u32 row;
     u32 channel;
 
     __device__ __forceinline__ explicit Line(u32 count) : count(count), row(threadIdx.x / count), channel(threadIdx.x - row * count) {}
-    __device__ __forceinline__ bool works() const { return row < SIDE; }
+    __device__ __forceinline__ bool works() const { return row < ROWS; }
 };
 
 // `to[taps][count]`: the kernel of the channels `first..first + count`. There are threads enough: no kernel has more than 25 taps, no
