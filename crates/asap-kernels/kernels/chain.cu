@@ -140,7 +140,7 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
         acc.clear();
         u32 first = 0;
         do {
-            const u32 count = walk.count;
+            const u32 count = Fixed::KNOWN ? chunk : walk.count;
             // One chunk: the kernels stay.
             if (!NARROW) __syncthreads();
             if (!NARROW || index == share.first) {
@@ -154,10 +154,10 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
             __syncthreads();
             const bool last = NARROW || first + chunk >= channels;
             const u32 ahead = last ? 0 : first + chunk;
-            if (!NARROW && least(chunk, channels - ahead) != walk.count) walk = Walk(rows, columns, Quads(least(chunk, channels - ahead)));
+            if (!NARROW && !Fixed::KNOWN && least(chunk, channels - ahead) != walk.count) walk = Walk(rows, columns, Quads(least(chunk, channels - ahead)));
             around = Around<true>(shape.window<P>(job.source, last ? next : patch), walk, ahead);
             if (!last || index + 1 < share.last) batch.load(around);
-            if (!NARROW && count != line.count) line = Line<ROWS>(count);
+            if (!NARROW && !Fixed::KNOWN && count != line.count) line = Line<ROWS>(count);
             if (line.works()) {
                 if constexpr (NARROW) {
                     if (index == share.first) held.load(taps + line.channel, shape.taps(), count);
@@ -428,7 +428,8 @@ template <Precision P> __device__ __forceinline__ void chain_backward_wide(const
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_forward_wide_##NAME(const chain_forward_job *jobs,   \
                                                                                const Step *step) {                             \
-        chain_forward<PRECISION, false, Free>(jobs[blockIdx.z], step);                                                         \
+        const chain_forward_job &job = jobs[blockIdx.z];                                                                       \
+        with_fixed<PRECISION, 64>(job, true, [&](auto fixed) { chain_forward<PRECISION, false, decltype(fixed)>(job, step); }); \
     }                                                                                                                          \
     extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) chain_backward_##NAME(const chain_backward_job *jobs,      \
                                                                                const Step *step) {                             \
