@@ -275,7 +275,7 @@ struct norm_backward_job {
 
 // --- pool.cu --------------------------------------------------------------------------------------------------------------
 
-// 3x3 with padding 1; kind 0: maximum, 1: average without the padding.
+// 3x3 with padding 1 and a stride of 1 or 2; kind 0: maximum, 1: average without the padding.
 struct pool_forward_job {
     View source;
     Tensor y;

@@ -31,6 +31,9 @@ __device__ __forceinline__ float4 max4(float4 v, float4 w) {
     return make_float4(fmaxf(v.x, w.x), fmaxf(v.y, w.y), fmaxf(v.z, w.z), fmaxf(v.w, w.w));
 }
 
+// Outputs along an axis at a stride of 1 or 2.
+__device__ __forceinline__ u32 outputs_along(u32 size, u32 stride) { return (size + stride - 1) >> (stride - 1); }
+
 // Pixels of a 3x3 window along one axis.
 __device__ __forceinline__ u32 window_size(u32 middle, u32 size) {
     return 3 - (middle == 0) - (middle + 1 == size);
@@ -38,31 +41,30 @@ __device__ __forceinline__ u32 window_size(u32 middle, u32 size) {
 
 extern "C" __global__ void __launch_bounds__(THREADS) pool_forward(const pool_forward_job *jobs, const Step *step) {
     const pool_forward_job &job = jobs[blockIdx.z];
-    const u32 out_height = (job.height + job.stride - 1) / job.stride, out_width = (job.width + job.stride - 1) / job.stride;
+    const u32 out_height = outputs_along(job.height, job.stride), out_width = outputs_along(job.width, job.stride);
     const Quad at(out_height * out_width, job.channels);
     if (at.image >= step->images) return;
     const Source source(job.source, at.image, at.channel);
-    const u32 row = at.pixel / out_width * job.stride, column = at.pixel % out_width * job.stride;
-    const u32 middle = row * job.width + column;
+    const u32 out_row = at.pixel / out_width, row = out_row * job.stride, column = (at.pixel - out_row * out_width) * job.stride;
     const bool rows[3] = {row > 0, true, row + 1 < job.height};
     const bool columns[3] = {column > 0, true, column + 1 < job.width};
-    // What lies outside is the middle once more, which changes no maximum, and is not added.
+    // For a row or column that lies outside stands the middle one once more, which changes no maximum, and is not added.
+    const u32 middle = row * job.width;
+    const u32 from[3] = {rows[0] ? middle - job.width : middle, middle, rows[2] ? middle + job.width : middle};
+    const u32 to[3] = {columns[0] ? column - 1 : column, column, columns[2] ? column + 1 : column};
     float4 values[9];
 #pragma unroll
-    for (u32 i = 0; i < 9; ++i) {
-        const bool inside = rows[i / 3] && columns[i % 3];
-        values[i] = source.at(inside ? middle + (i / 3) * job.width + i % 3 - job.width - 1 : middle);
-    }
-    float4 result = job.kind == MAXIMUM ? values[0] : zero4();
+    for (u32 i = 0; i < 9; ++i) values[i] = source.at(from[i / 3] + to[i % 3]);
+    float4 result;
+    if (job.kind == MAXIMUM) {
+        result = values[0];
 #pragma unroll
-    for (u32 i = 0; i < 9; ++i) {
-        if (job.kind == MAXIMUM) {
-            result = max4(result, values[i]);
-        } else if (rows[i / 3] && columns[i % 3]) {
-            result = add4(result, values[i]);
-        }
-    }
-    if (job.kind == AVERAGE) {
+        for (u32 i = 1; i < 9; ++i) result = max4(result, values[i]);
+    } else {
+        result = zero4();
+#pragma unroll
+        for (u32 i = 0; i < 9; ++i)
+            if (rows[i / 3] && columns[i % 3]) result = add4(result, values[i]);
         const u32 count = window_size(row, job.height) * window_size(column, job.width);
         result = times4(result, 1.0f / (float)count);
     }
@@ -75,7 +77,7 @@ struct Middles {
     u32 out[3];
 
     __device__ __forceinline__ Middles(u32 at, u32 stride, u32 size) {
-        const u32 whole = at / stride, rest = at - whole * stride;
+        const u32 whole = at >> (stride - 1), rest = at & (stride - 1);
         out[0] = at > 0 && rest == (stride > 1) ? whole - (stride == 1) : NONE;
         out[1] = rest == 0 ? whole : NONE;
         out[2] = at + 1 < size && rest + 1 == stride ? whole + 1 : NONE;
@@ -97,7 +99,7 @@ struct Met {
 // The gradient of one input through a maximum: from every window in which it is the first to equal the maximum.
 __device__ __forceinline__ float4 maximum_gradient(const PoolGradient &pool, const Source &source, const pool_gradient_job &job,
                                                    u32 row, u32 column, const Middles &rows, const Middles &columns) {
-    const u32 out_width = (job.width + job.stride - 1) / job.stride;
+    const u32 out_width = outputs_along(job.width, job.stride);
     // All inputs that may come before this one in a window: two rows above and two pixels to the left, this one last. What lies
     // outside is no number and equals nothing.
     const float4 nothing = make_float4(NAN, NAN, NAN, NAN);
@@ -131,7 +133,7 @@ __device__ __forceinline__ float4 maximum_gradient(const PoolGradient &pool, con
 // The gradient of one input through an average.
 __device__ __forceinline__ float4 average_gradient(const PoolGradient &pool, const Source &source, const pool_gradient_job &job,
                                                    u32 row, u32 column, const Middles &rows, const Middles &columns) {
-    const u32 out_width = (job.width + job.stride - 1) / job.stride;
+    const u32 out_width = outputs_along(job.width, job.stride);
     float4 sum = zero4();
 #pragma unroll
     for (u32 i = 0; i < 9; ++i) {

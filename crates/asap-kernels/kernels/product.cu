@@ -59,10 +59,10 @@ __device__ __forceinline__ int reader(const Convolution &c, const Row &row, cons
     int y = row.y - c.begin - tap.y, x = row.x - c.begin - tap.x;
     if (row.image == NO_IMAGE || y < 0 || x < 0) return -1;
     if (c.stride > 1) {
-        const int stride = (int)c.stride, rest_y = y % stride, rest_x = x % stride;
-        if (rest_y || rest_x) return -1;
-        y /= stride;
-        x /= stride;
+        const u32 whole_y = (u32)y / c.stride, whole_x = (u32)x / c.stride;
+        if (whole_y * c.stride != (u32)y || whole_x * c.stride != (u32)x) return -1;
+        y = (int)whole_y;
+        x = (int)whole_x;
     }
     return y < (int)c.out_height && x < (int)c.out_width ? y * (int)c.out_width + x : -1;
 }
