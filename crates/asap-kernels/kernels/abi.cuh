@@ -115,7 +115,7 @@ struct chain_forward_job {
     u32 channels;
 };
 
-// `z = dy pw^T` with `dy` the sum of the upstream terms, and, if `partials` is not null, the gradients of the kernels:
+// `z = dy pw^T` with `dy` the sum of two upstream terms, and, if `partials` is not null, the gradients of the kernels:
 // `[split][kernel kernel channels + channels channels]`, depthwise first.
 struct chain_backward_job {
     View source;
@@ -124,7 +124,6 @@ struct chain_backward_job {
     const Term *upstream;
     Tensor z;
     float *partials;
-    u32 upstream_count;
     u32 kernel;
     u32 dilation;
     u32 stride;
@@ -132,6 +131,7 @@ struct chain_backward_job {
     u32 width;
     u32 channels;
     u32 chunk; // channels of a block, at most 32
+    u32 reserved;
 };
 
 // One depthwise convolution on the way back.

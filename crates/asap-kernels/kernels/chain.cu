@@ -194,61 +194,46 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
     moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, channels, warps);
 }
 
-// `summands[term][2][channels]`: what the terms of a job's upstream do to all channels.
-__device__ __forceinline__ void load_summands(float *summands, const chain_backward_job &job, const Step *step, u32 channels) {
+// `summands[2][2][channels]`: what the terms of a job's upstream do to all channels.
+__device__ __forceinline__ void load_summands(float *summands, const Term *terms, const Step *step, u32 channels) {
     const u32 quads = channels / 4;
-    for (u32 i = threadIdx.x; i < job.upstream_count * quads; i += THREADS) {
+    for (u32 i = threadIdx.x; i < 2 * quads; i += THREADS) {
         const u32 term = i / quads, channel = (i - term * quads) * 4;
-        const Summand summand(global(job.upstream)[term], step, channel);
+        const Summand summand(terms[term], step, channel);
         store4(summands + 2 * term * channels + channel, summand.scale);
         store4(summands + (2 * term + 1) * channels + channel, summand.shift);
     }
 }
 
-// `d[pixels][step]`: the sum of the terms of a patch, all channels; 0 where there is no pixel. Two terms are asked for at a time.
+// `d[pixels][step]`: the sum of the two terms of a patch, all channels; 0 where there is no pixel.
 template <Precision P, u32 ROWS>
-__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const Term *terms, u32 count,
+__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const Term *terms,
                                               const Step *step, bool may_lose, const Patch<ROWS> &patch) {
-    constexpr u32 PIXELS = 2, TERMS = 2, ALL = ROWS * SIDE;
+    constexpr u32 PIXELS = 2, ALL = ROWS * SIDE;
     const u32 stride = quads.threads, channel = quads.channel;
+    const Tensor tensors[2] = {known<P>(terms[0].y), known<P>(terms[1].y)};
+    const bool kept[2] = {!may_lose || keeps(step, patch.image, terms[0].cell, terms[0].weight),
+                          !may_lose || keeps(step, patch.image, terms[1].cell, terms[1].weight)};
     // Threads left over have no pixel.
     for (u32 pixel = quads.thread < stride ? quads.thread : ALL; pixel < ALL; pixel += PIXELS * stride) {
-        float4 sums[PIXELS];
-        u32 places[PIXELS];
+        float4 y[2][PIXELS], sums[PIXELS];
         bool holds[PIXELS];
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
             const u32 own = pixel + i * stride;
-            sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            places[i] = patch.place(own);
             holds[i] = own < ALL && patch.holds(own);
+            sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+#pragma unroll
+            for (u32 t = 0; t < 2; ++t)
+                if (holds[i] && kept[t]) y[t][i] = read4(tensors[t], patch.image, patch.place(own), channel);
         }
-        for (u32 first = 0; first < count; first += TERMS) {
-            float4 y[TERMS][PIXELS];
-            bool kept[TERMS];
 #pragma unroll
-            for (u32 t = 0; t < TERMS; ++t) {
+        for (u32 t = 0; t < 2; ++t) {
+            const float *own = summands + 2 * t * quads.count + channel;
+            const Summand summand(load4(own), load4(own + quads.count));
 #pragma unroll
-                for (u32 i = 0; i < PIXELS; ++i) y[t][i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-                kept[t] = first + t < count;
-                if (!kept[t]) continue;
-                const Term &term = terms[first + t];
-                if (may_lose) kept[t] = keeps(step, patch.image, term.cell, term.weight);
-                if (!kept[t]) continue;
-                const Tensor tensor = known<P>(term.y);
-#pragma unroll
-                for (u32 i = 0; i < PIXELS; ++i)
-                    if (holds[i]) y[t][i] = read4(tensor, patch.image, places[i], channel);
-            }
-#pragma unroll
-            for (u32 t = 0; t < TERMS; ++t) {
-                if (!kept[t]) continue;
-                const float *own = summands + 2 * (first + t) * quads.count + channel;
-                const Summand summand(load4(own), load4(own + quads.count));
-#pragma unroll
-                for (u32 i = 0; i < PIXELS; ++i)
-                    if (holds[i]) sums[i] = summand.add(y[t][i], sums[i]);
-            }
+            for (u32 i = 0; i < PIXELS; ++i)
+                if (holds[i] && kept[t]) sums[i] = summand.add(y[t][i], sums[i]);
         }
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
@@ -262,7 +247,7 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
 __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8 : channels <= 16 ? 4 : 1; }
 
 // Shared memory: dy[pixels][channels + 4], pointwise[chunk][channels + 4], z or depthwise[pixels][chunk + 4] and 16 floats,
-// summands[upstream][2][channels], tile[rows][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most
+// summands[2][2][channels], tile[rows][pitch][chunk], taps[kernel kernel][chunk]. Grid: splits, groups of `chunk` inputs, jobs. At most
 // `32 TILES` channels. Only for the gradients of kernels (WEIGHTS) is the source read.
 template <Precision P, int TILES, bool WEIGHTS, class Fixed>
 __device__ CALLED void chain_backward(const chain_backward_job &given, const Step *step) {
@@ -279,9 +264,10 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     float *w = d + PIXELS * d_step;
     float *a = w + chunk * d_step;
     float *summands = a + PIXELS * a_step + 16;
-    float *tile = summands + 2 * job.upstream_count * channels;
+    float *tile = summands + 4 * channels;
     float *taps = tile + shape.tile_pixels(ROWS) * chunk;
-    load_summands(summands, job, step, channels);
+    const Term *upstream = global(job.upstream);
+    load_summands(summands, upstream, step, channels);
     for (u32 i = threadIdx.x; i < count * all_quads; i += THREADS)
         store4(w + i / all_quads * d_step + i % all_quads * 4,
                rounded4<P>(load4(global(job.pointwise) + (size_t)(first + i / all_quads) * channels + i % all_quads * 4)));
@@ -306,8 +292,6 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     const Tensor z_tensor = known<P>(job.z);
     const Share share = share_of(patches<ROWS>(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     Patch<ROWS> patch(share.first, shape.out_height(), shape.out_width());
-    const Term *upstream = global(job.upstream);
-    const u32 upstream_count = job.upstream_count;
     const bool may_lose = step->drop_path > 0.0f;
     __syncthreads();
     for (u32 index = share.first; index < share.last; ++index, patch.advance()) {
@@ -317,7 +301,7 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
             around = Around<true>(shape.window<P>(job.source, patch), walk, first);
             batch.load(around);
         }
-        load_upstream<P>(d, d_step, all, summands, upstream, upstream_count, step, may_lose, patch);
+        load_upstream<P>(d, d_step, all, summands, upstream, step, may_lose, patch);
         if (WEIGHTS) finish_tile(tile, batch, walk, around);
         __syncthreads();
         Accumulator<2> z;

@@ -72,8 +72,8 @@ plain! {
     }
     /// A chain, back to the depthwise output.
     ChainBackward {
-        source: View, depthwise: u64, pointwise: u64, upstream: u64, z: Tensor, partials: u64, upstream_count: u32,
-        kernel: u32, dilation: u32, stride: u32, height: u32, width: u32, channels: u32, chunk: u32,
+        source: View, depthwise: u64, pointwise: u64, upstream: u64, z: Tensor, partials: u64,
+        kernel: u32, dilation: u32, stride: u32, height: u32, width: u32, channels: u32, chunk: u32, reserved: u32,
     }
     /// One depthwise convolution on the way back.
     Depthwise { weights: u64, z: Tensor, kernel: u32, dilation: u32 }

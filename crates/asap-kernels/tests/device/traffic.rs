@@ -187,7 +187,6 @@ fn backward(kernels: &'static Kernels, shape: &Shape) -> Counted {
         upstream: bench.put(&terms),
         z: bench.tensor(),
         partials: bench.zeros(SPLITS * (taps + channels) * channels),
-        upstream_count: 2,
         kernel: shape.kernel,
         dilation: shape.dilation,
         stride: 1,
@@ -195,6 +194,7 @@ fn backward(kernels: &'static Kernels, shape: &Shape) -> Counted {
         width: shape.side as u32,
         channels: channels as u32,
         chunk: channels as u32,
+        reserved: 0,
     };
     let (rows, tile) = patch(shape);
     let floats = (8 * rows + channels) * (channels + 4)

@@ -35,7 +35,7 @@ impl Lowering<'_> {
             chains.push(ChainBack {
                 chain: second,
                 source,
-                upstream: vec![g, norm],
+                upstream: [g, norm],
             });
             places.push((source, second.y, convolution.inner_sums));
         }
@@ -82,10 +82,8 @@ impl Lowering<'_> {
                 let y = self.tensor(chain.y);
                 let upstream = match &convolution.second {
                     // `banks_second_back` left the gradient where the second chain's output was.
-                    Some(second) => self
-                        .through_norm(chain.norm, self.tensor(second.y), y)
-                        .to_vec(),
-                    None => vec![
+                    Some(second) => self.through_norm(chain.norm, self.tensor(second.y), y),
+                    None => [
                         self.handed_back(convolution.target),
                         self.norm_term(chain.norm, y),
                     ],

@@ -15,6 +15,9 @@ use crate::plan::{Chain, Size, View};
 /// Most channels of a chain on its way back whose sums fit the registers of two blocks.
 const NARROW_CHANNELS: usize = 64;
 
+/// Blocks of `chain_backward` that a multiprocessor runs at a time.
+const ALPHA_BLOCKS: usize = 2;
+
 /// Blocks of `depthwise_gradient` that a multiprocessor runs at a time.
 const GRADIENT_BLOCKS: usize = 3;
 
@@ -22,7 +25,7 @@ const GRADIENT_BLOCKS: usize = 3;
 pub(super) struct ChainBack<'a> {
     pub(super) chain: &'a Chain,
     pub(super) source: View,
-    pub(super) upstream: Vec<abi::Term>,
+    pub(super) upstream: [abi::Term; 2],
 }
 
 impl Lowering<'_> {
@@ -62,7 +65,14 @@ impl Lowering<'_> {
         let len = (taps.unwrap_or(0) + channels) * channels;
         let items =
             self.plan.batch * patches(out, self.backward_rows(first.chain, channels, chunk));
-        let splits = self.kernel_splits(items, chains.len() * groups, len);
+        let splits = match self.goal.weights() {
+            true => self.kernel_splits(items, chains.len() * groups, len),
+            // All chains have the same to do, and end together.
+            false => {
+                let blocks = ALPHA_BLOCKS * self.target.capacity.multiprocessors;
+                (blocks / (chains.len() * groups)).min(items).max(1)
+            }
+        };
         let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
         let mut floats = 0;
         for back in chains {
@@ -86,7 +96,6 @@ impl Lowering<'_> {
                 upstream: self.tables.push(upstream),
                 z,
                 partials,
-                upstream_count: upstream.len() as u32,
                 kernel: taps.kernel as u32,
                 dilation: taps.dilation as u32,
                 stride: taps.stride as u32,
@@ -94,6 +103,7 @@ impl Lowering<'_> {
                 width: size.width as u32,
                 channels: channels as u32,
                 chunk: chunk as u32,
+                reserved: 0,
             });
             if self.goal.weights() {
                 let pointwise = partials + 4 * depthwise as u64;

@@ -54,7 +54,6 @@ fn check_chunk(open: fn(u32) -> Bench, data: &Data, precision: Precision, chunk:
         upstream: bench.put(&terms),
         z,
         partials: bench.put(&vec![f32::NAN; SPLITS * len]),
-        upstream_count: 2,
         kernel: shape.kernel as u32,
         dilation: shape.dilation as u32,
         stride: shape.stride as u32,
@@ -62,6 +61,7 @@ fn check_chunk(open: fn(u32) -> Bench, data: &Data, precision: Precision, chunk:
         width: WIDTH as u32,
         channels: channels as u32,
         chunk: chunk as u32,
+        reserved: 0,
     };
     let name = precision.kernel(match channels > 64 {
         false => [
