@@ -240,20 +240,20 @@ fn kernels_of_banks_ask_no_more_of_memory_than_docs_say() {
         (
             "chain_forward",
             forward,
-            [85, 123, 97, 157, 89, 129, 100, 163],
-            3.48,
+            [76, 112, 86, 141, 89, 129, 100, 163],
+            3.21,
         ),
         (
             "chain_backward",
             backward,
-            [75, 93, 79, 105, 80, 100, 84, 112],
-            1.90,
+            [66, 84, 69, 94, 80, 100, 84, 112],
+            1.80,
         ),
         (
             "depthwise_gradient",
             gradient,
-            [18, 36, 22, 48, 18, 36, 22, 48],
-            1.60,
+            [17, 34, 21, 44, 18, 36, 22, 48],
+            1.47,
         ),
     ];
     for (kernel, count, waves, sectors) in kernels {
@@ -283,17 +283,17 @@ fn nor_do_they_issue_more_instructions() {
         (
             "chain_forward",
             forward,
-            [551, 768, 589, 887, 494, 816, 617, 895],
+            [404, 625, 428, 792, 493, 810, 614, 889],
         ),
         (
             "chain_backward",
             backward,
-            [265, 414, 277, 449, 280, 410, 305, 435],
+            [219, 329, 227, 369, 253, 391, 286, 415],
         ),
         (
             "depthwise_gradient",
             gradient,
-            [270, 347, 278, 366, 188, 272, 204, 292],
+            [176, 246, 184, 274, 181, 262, 199, 282],
         ),
     ];
     for (kernel, count, most) in kernels {
