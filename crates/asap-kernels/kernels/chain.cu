@@ -2,7 +2,8 @@
 // depthwise output, with the gradients of both kernels. A table of jobs holds all chains that leave a node, or nodes
 // that are ready at a time.
 //
-// A block computes patches of 8 x 8 output pixels one after another, or, of 16 channels, 16 x 8: its share of all patches of all images.
+// A block computes patches of 8 x 8 output pixels one after another, or of 16 x 8 where the compiler knows that there are 16 channels: its share of
+// all patches of all images.
 #include "matrix.cuh"
 #include "patch.cuh"
 
@@ -103,7 +104,8 @@ __device__ __forceinline__ u32 least(u32 a, u32 b) { return a < b ? a : b; }
 __device__ __forceinline__ u32 pointwise_step(u32 outputs) { return outputs + (outputs % 16 == 8 ? 16 : 8); }
 
 // Shared memory: tile[rows][pitch][chunk], depthwise[pixels][chunk + 4], pointwise[chunk][outputs + 8 or 16], taps[kernel kernel][chunk]; at least
-// 4096 bytes. Grid: splits, groups of 64 outputs, jobs. `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
+// 4096 bytes, and twice that for patches of 16 rows, of which the tile alone takes more. Grid: splits, groups of 64 outputs, jobs.
+// `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
 template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_forward(const chain_forward_job &given, const Step *step) {
     const chain_forward_job &job = *global(&given);
     step = global(step);
@@ -391,6 +393,8 @@ template <Precision P> __device__ __forceinline__ void chain_backward_narrow(con
         chain_backward<P, 2, false, Fixed<1, 1, 16>>(job, step);
     } else if (P != F32 && usual && job.stride == 1 && job.channels == 32) {
         chain_backward<P, 2, false, Fixed<1, 1, 32>>(job, step);
+    } else if (P != F32 && usual && job.stride == 1 && job.channels == 64) {
+        chain_backward<P, 2, false, Fixed<1, 1, 64>>(job, step);
     } else {
         chain_backward<P, 2, false, Free>(job, step);
     }

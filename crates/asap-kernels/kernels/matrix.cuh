@@ -198,7 +198,7 @@ template <int TILES> struct MomentSums {
     }
 
     // Writes `[2][stride]` sums of `columns` columns, up to 64, of a product that all warps share out; all threads take part. `room` holds
-    // two such rows of doubles for each row of tiles, and nobody uses it any more.
+    // two rows of 64 doubles for each row of tiles, and nobody uses it any more.
     __device__ __forceinline__ void write(double *room, double *out, u32 columns, u32 stride, const Warps &warps) {
         const u32 lane = threadIdx.x % 32, own = warps.warp % warps.rows * 2;
         const Lane place(warps);

@@ -127,7 +127,7 @@ template <bool RELU> struct Around {
     }
 };
 
-// What a thread has of a tile on its way from the device's memory to the shared one.
+// What a thread has of a tile on its way from the device's memory to the shared one: all of it in most tiles, and the first pixels in large ones.
 struct Batch {
     static constexpr u32 PIXELS = 4;
     float4 v[PIXELS];
@@ -176,7 +176,7 @@ template <bool RELU> __device__ __forceinline__ void finish_tile(float *tile, Ba
 }
 
 // The row and channel of a patch that a thread convolves; beyond the patch there is nothing to do.
-template <u32 ROWS = SIDE> struct Line {
+template <u32 ROWS> struct Line {
     u32 count; // channels
     u32 row;
     u32 channel;

@@ -71,8 +71,13 @@ impl PlanBuilder {
     /// Adds a cell that reads the two before it, at the beginning the stem in their place.
     ///
     /// # Panics
-    /// If a convolution has another kernel than 3 or 5.
+    /// If a convolution has another kernel than 3 or 5, or the stride is not 1 or 2.
     pub fn cell(&mut self, spec: &CellSpec<'_>) {
+        let stride = spec.stride;
+        assert!(
+            matches!(stride, 1 | 2),
+            "expected a stride of 1 or 2, found {stride}"
+        );
         let newest = self.sources.len() - 1;
         let previous = [newest.saturating_sub(1), newest];
         let alive = |node| spec.connections.iter().any(|c| c.from == node);

@@ -11,7 +11,7 @@ use crate::compile::{Kernels, Traffic};
 use crate::host::HostDevice;
 
 const IMAGES: usize = 1;
-/// One block has several squares, so that what it reads once counts about as little as in a search.
+/// One block has several patches, so that what it reads once counts about as little as in a search.
 const SPLITS: usize = 1;
 
 struct Shape {

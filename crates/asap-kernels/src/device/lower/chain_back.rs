@@ -15,7 +15,7 @@ use crate::plan::{Chain, Size, View};
 /// Most channels of a chain on its way back whose sums fit the registers of two blocks.
 const NARROW_CHANNELS: usize = 64;
 
-/// Blocks of `chain_backward` that a multiprocessor runs at a time.
+/// Blocks of `chain_backward` for each multiprocessor in alpha steps: as many as it runs at a time, of up to 64 channels.
 const ALPHA_BLOCKS: usize = 2;
 
 /// Blocks of `depthwise_gradient` that a multiprocessor runs at a time.

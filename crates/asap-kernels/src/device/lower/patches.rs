@@ -17,7 +17,8 @@ pub(super) fn chain_rows(chain: &Chain, channels: usize, precision: Precision) -
     }
 }
 
-/// Rows of a patch of the gradients of a source.
+/// Rows of a patch of the gradients of a source. A last group of 16 channels beside groups of 32 has 16 rows, too, and needs less room than
+/// those.
 pub(super) fn gradient_rows(channels: usize) -> usize {
     if channels == 16 { 16 } else { 8 }
 }

@@ -3,7 +3,7 @@
 mod agreement;
 mod network;
 
-use asap_kernels::device::abi::{ChainBackward, ChainForward, Plain};
+use asap_kernels::device::abi::{ChainBackward, ChainForward, Depthwise, DepthwiseGradient, Plain};
 use asap_kernels::device::{Descent, DeviceEngine, Launch, Precision, Slab, StepOpWeights};
 use asap_kernels::{AuxiliaryForm, CellOperation, Regularisation, Wanted};
 
@@ -287,14 +287,18 @@ fn a_device_without_room_for_a_convolution_is_refused_with_both_numbers() {
     assert!(message.contains("and gets at most 8192"), "{message}");
 }
 
-/// The jobs of a launch on a host device whose engine is still there.
-fn jobs_of<T: Plain>(launch: &Launch) -> &[T] {
-    // SAFETY: the table lies in the host's memory, and holds what this launch's kernel reads.
-    unsafe { std::slice::from_raw_parts(launch.jobs as *const T, launch.grid[2] as usize) }
+/// A table in the memory of a host device whose engine is still there.
+fn table_at<'a, T: Plain>(address: u64, len: u32) -> &'a [T] {
+    // SAFETY: the table lies in the host's memory, and callers name what it holds.
+    unsafe { std::slice::from_raw_parts(address as *const T, len as usize) }
 }
 
-#[test]
-fn chains_with_most_to_do_are_launched_first() {
+fn jobs_of<T: Plain>(launch: &Launch) -> &[T] {
+    table_at(launch.jobs, launch.grid[2])
+}
+
+/// On the host, of a network with every convolution.
+fn convolving() -> DeviceEngine {
     let network = Network {
         operations: vec![
             CellOperation::Dilated { kernel: 3 },
@@ -306,7 +310,12 @@ fn chains_with_most_to_do_are_launched_first() {
         ..Network::default()
     };
     let host = Box::new(HostDevice::new(1));
-    let engine = DeviceEngine::new(host, network.plan(), Precision::F32).unwrap();
+    DeviceEngine::new(host, network.plan(), Precision::F32).unwrap()
+}
+
+#[test]
+fn chains_with_most_to_do_are_launched_first() {
+    let engine = convolving();
     let mut mixed = [0, 0];
     for launch in engine.weight_step() {
         let (direction, taps): (_, Vec<_>) = match launch.kernel {
@@ -324,4 +333,22 @@ fn chains_with_most_to_do_are_launched_first() {
         mixed[direction] += usize::from(taps.first() != taps.last());
     }
     assert!(mixed[0] > 0 && mixed[1] > 0, "{mixed:?}");
+}
+
+#[test]
+fn convolutions_that_reach_alike_are_gathered_one_after_another() {
+    let engine = convolving();
+    let mut several = 0;
+    for launch in engine.weight_step() {
+        if launch.kernel != "depthwise_gradient" {
+            continue;
+        }
+        for job in jobs_of::<DepthwiseGradient>(&launch) {
+            let convolutions = table_at::<Depthwise>(job.convolutions, job.count).iter();
+            let reaches: Vec<u32> = convolutions.map(|c| (c.kernel - 1) * c.dilation).collect();
+            assert!(reaches.is_sorted(), "{reaches:?}");
+            several += usize::from(reaches.first() != reaches.last());
+        }
+    }
+    assert!(several > 0);
 }

@@ -10,7 +10,7 @@ use crate::small_kernels::step;
 /// With as many channels to a block as a GPU for data centres takes, and with half of them.
 pub(super) fn check(open: fn(u32) -> Bench, data: &Data, precision: Precision) {
     let most = data.shape.channels.min(32);
-    for chunk in [most, most.min(16)] {
+    for chunk in [most, (most / 2).next_multiple_of(8)] {
         check_chunk(open, data, precision, chunk);
     }
 }
