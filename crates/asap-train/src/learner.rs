@@ -73,6 +73,8 @@ struct Begun {
 
 /// The most weight steps that a device goes on alone where no alphas are asked for: a loss that is no number stops a run soon enough.
 const MOST_PENDING: usize = 32;
+/// Of these, the newest that are not waited for then, so that the device always has a step to do.
+const UNDER_WAY: usize = MOST_PENDING / 2;
 
 /// What one weight step saw.
 #[derive(Clone, Copy, Debug)]
@@ -157,14 +159,15 @@ impl Learner {
         self.pending.push(begun);
         self.state.at.step += 1;
         match self.last {
-            Some(last) if self.network.device().is_some() && self.pending.len() < MOST_PENDING => {
-                Ok(last)
+            Some(_) if self.network.device().is_none() => self.settle()?,
+            Some(_) if self.pending.len() < MOST_PENDING => {}
+            Some(_) => {
+                let finished = self.network.outcomes_but(UNDER_WAY)?;
+                self.look_at(finished)?;
             }
-            _ => {
-                self.settle()?;
-                Ok(self.last.expect("a step was begun"))
-            }
+            None => self.settle()?,
         }
+        Ok(self.last.expect("a step was begun"))
     }
 
     /// Waits for the steps under way and looks at what they saw.

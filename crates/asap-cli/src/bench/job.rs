@@ -24,8 +24,8 @@ const SGD: SgdConfig = SgdConfig {
     clip: 5.0,
 };
 const LEARNING_RATE: f64 = 0.025;
-/// Weight steps that a device goes on alone, as in a training.
-const MOST_PENDING: usize = 32;
+/// Weight steps that a device has still to do whenever older ones are looked at, as in a training.
+const UNDER_WAY: usize = 16;
 
 /// Which update a step makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -155,8 +155,8 @@ impl Job {
     fn run_on_device(&mut self, step: Step, count: usize) -> Result<Vec<f64>> {
         let mut losses = Vec::new();
         for done in 0..count {
-            if done > 0 && done % MOST_PENDING == 0 {
-                losses.extend(self.weight_losses()?);
+            if done % UNDER_WAY == 0 {
+                losses.extend(self.weight_losses_but(UNDER_WAY)?);
             }
             let alphas = self.alphas.as_ref();
             let alphas = alphas.filter(|_| step != Step::Weight);
@@ -179,13 +179,13 @@ impl Job {
                 }
             }
         }
-        losses.extend(self.weight_losses()?);
+        losses.extend(self.weight_losses_but(0)?);
         Ok(losses)
     }
 
-    /// Of the weight steps under way, once they are done.
-    fn weight_losses(&mut self) -> Result<Vec<f64>> {
-        let finished = self.network.outcomes()?;
+    /// Of the weight steps under way but the newest, once they are done.
+    fn weight_losses_but(&mut self, newest: usize) -> Result<Vec<f64>> {
+        let finished = self.network.outcomes_but(newest)?;
         Ok(finished.iter().map(|step| step.outcome.loss).collect())
     }
 

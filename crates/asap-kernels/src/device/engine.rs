@@ -104,7 +104,7 @@ impl Built {
 }
 
 impl DeviceEngine {
-    /// Memory and launches for a plan of a whole network.
+    /// Memory and launches for a plan.
     ///
     /// # Errors
     /// If memory is short, or the plan has something that kernels have no room for.

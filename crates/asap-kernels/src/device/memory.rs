@@ -90,7 +90,10 @@ regions! {
 impl Sizes {
     /// What follows from the plan alone; arena, sums, scratch and tables come with the programs.
     pub(super) fn of(plan: &Plan) -> Self {
-        let stem = plan.stem();
+        let image = plan
+            .stem
+            .as_ref()
+            .map_or(0, |stem| stem.image.iter().product());
         let heads = plan.heads();
         let features = heads.clone().map(|(channels, _)| channels).sum::<usize>();
         let classes = heads.clone().map(|(_, classes)| classes).sum::<usize>();
@@ -100,7 +103,7 @@ impl Sizes {
             velocity: plan.slab_len,
             statistics: plan.statistics_len,
             vectors: plan.vectors_len,
-            pixels: plan.batch * stem.image.iter().product::<usize>(),
+            pixels: plan.batch * image,
             labels: plan.batch,
             features: plan.batch * features,
             logits: plan.batch * classes,
@@ -129,12 +132,12 @@ fn padded(bytes: usize) -> usize {
 }
 
 impl Plan {
-    /// Channels and classes of the classifiers, the auxiliary head's last.
+    /// Channels and classes of the classifiers, the auxiliary head's last; a single operation has none.
     fn heads(&self) -> impl Iterator<Item = (usize, usize)> + Clone + use<> {
-        let head = self.head();
-        let main = (head.size.channels, head.classifier.classes);
+        let main = self.head.as_ref();
+        let main = main.map(|head| (head.size.channels, head.classifier.classes));
         let auxiliary = self.auxiliary.as_ref();
         let auxiliary = auxiliary.map(|a| (a.second.out.channels, a.classifier.classes));
-        std::iter::once(main).chain(auxiliary)
+        main.into_iter().chain(auxiliary)
     }
 }

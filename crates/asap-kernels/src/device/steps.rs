@@ -177,13 +177,28 @@ impl DeviceEngine {
     /// # Errors
     /// If the device failed.
     pub fn outcomes(&mut self) -> Result<Vec<Done>, Error> {
+        self.outcomes_but(0)
+    }
+
+    /// [`Self::outcomes`] of all but the `newest` steps, which nobody waits for.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub fn outcomes_but(&mut self, newest: usize) -> Result<Vec<Done>, Error> {
         self.hand_over()?;
-        let (moved, steps) = std::mem::take(&mut self.pending)
-            .into_iter()
-            .partition(|step: &Pending| step.moved_alphas);
-        self.pending = moved;
-        let steps: Vec<Pending> = steps;
-        steps.iter().map(|step| self.outcome(step)).collect()
+        let steps = self.pending.iter().filter(|step| !step.moved_alphas);
+        let mut left = steps.count().saturating_sub(newest);
+        let (told, kept) =
+            std::mem::take(&mut self.pending)
+                .into_iter()
+                .partition(|step: &Pending| {
+                    let told = !step.moved_alphas && left > 0;
+                    left -= usize::from(told);
+                    told
+                });
+        self.pending = kept;
+        let told: Vec<Pending> = told;
+        told.iter().map(|step| self.outcome(step)).collect()
     }
 
     fn outcome(&mut self, step: &Pending) -> Result<Done, Error> {

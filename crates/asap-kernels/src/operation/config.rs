@@ -61,7 +61,7 @@ impl OperationConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let name = self.name();
         let twice = |(i, operation)| self.operations[..i].contains(operation);
         if self.operations.is_empty() || self.operations.iter().enumerate().any(twice) {
@@ -86,7 +86,7 @@ impl OperationConfig {
         }
     }
 
-    pub(super) fn plan(&self, shape: [usize; 4]) -> Plan {
+    pub(crate) fn plan(&self, shape: [usize; 4]) -> Plan {
         operation_plan(&OperationSpec {
             shape,
             stride: self.stride,
@@ -127,7 +127,7 @@ impl CellInputConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let channels = [
             ("input channels", self.inputs),
             ("output channels", self.outputs),
@@ -136,7 +136,7 @@ impl CellInputConfig {
         check_numbers(CELL_INPUT, &[("threads", self.threads)])
     }
 
-    pub(super) fn plan(&self, shape: [usize; 4]) -> Plan {
+    pub(crate) fn plan(&self, shape: [usize; 4]) -> Plan {
         let Self {
             outputs,
             reduce,

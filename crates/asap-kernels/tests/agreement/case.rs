@@ -113,6 +113,16 @@ impl Case {
         }
     }
 
+    /// Shifts every channel before an inner ReLU to one of its sides, by turns, so far that normalised numbers stay there.
+    pub(crate) fn shift_inner(&mut self) {
+        let inner = |name: &str| name.ends_with("norm1.shift");
+        for (name, _, values) in &mut self.parameters {
+            for (c, value) in values.iter_mut().enumerate().filter(|_| inner(name)) {
+                *value = if c % 2 == 0 { 8.0 } else { -8.0 };
+            }
+        }
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> &[f64] {
         let parameter = self.parameters.iter().find(|(found, ..)| found == name);
         &parameter.unwrap_or_else(|| panic!("no parameter {name}")).2

@@ -11,37 +11,58 @@
 //! so passes on half of `sqrt(n) u` times its condition, `mean(y^2)` over the variance (half, for the root). That is
 //! about 1 after a convolution and some hundreds for the maxima of a tiny image, which are nearly all the same.
 //!
+//! A device rounds the factors of its pointwise products to fewer bits, and in bf16 what they put out: by up to `v` of each number,
+//! 2^-11 in TF32 and 2^-8 in bf16. The errors of products are then in proportion to these and as random, and add up like them: a sum
+//! is wrong by about `v` of itself, however long it is, in the place of `sqrt(n) u`.
+//!
 //! What is held against this is the largest difference in a tensor, in proportion to its largest number, or to what its
 //! sums are made of where those cancel.
 
 use crate::case::{Case, Computed, Subject};
 use crate::plain::{self, Plain};
 
+/// A form that is held to the plain one.
+pub(crate) struct Form {
+    /// In messages.
+    pub(crate) how: String,
+    /// Unit roundoff of the factors of its pointwise products, 0 if they are f32.
+    pub(crate) rounding: f64,
+    pub(crate) computed: Box<dyn Fn(&Case) -> Computed>,
+}
+
 /// In proportion to the numbers of a tensor.
-pub(crate) fn tolerance(case: &Case, plain: &Plain) -> f64 {
+fn tolerance(case: &Case, plain: &Plain, rounding: f64) -> f64 {
     let products = match &case.subject {
         Subject::Operations(config) => 25 + config.channels,
         Subject::CellInput(config) => config.inputs,
     };
     let [n, h, w, _] = case.source.shape();
-    (8.0 + plain.condition / 2.0) * (products.max(n * h * w) as f64).sqrt() * f64::powi(2.0, -24)
+    let sums = (products.max(n * h * w) as f64).sqrt() * f64::powi(2.0, -24);
+    (8.0 + plain.condition / 2.0) * (sums + rounding)
 }
 
-/// A case whose plain form is so far from the kinks of inner ReLUs that the fast form falls on the same side.
-pub(crate) fn clear_of_kinks(subject: &Subject, images: [usize; 3]) -> (Case, Plain) {
+/// A case whose plain form is so far from the kinks of inner ReLUs that a form with such a `rounding` falls on the same side.
+pub(crate) fn clear_of_kinks(
+    subject: &Subject,
+    images: [usize; 3],
+    rounding: f64,
+) -> (Case, Plain) {
     for seed in 0..50 {
-        let case = Case::new(subject.clone(), images, seed);
+        let mut case = Case::new(subject.clone(), images, seed);
+        if rounding > 0.0 {
+            case.shift_inner();
+        }
         let plain = plain::computed(&case);
-        if plain.margin > tolerance(&case, &plain) {
+        if plain.margin > tolerance(&case, &plain, rounding) {
             return (case, plain);
         }
     }
     panic!("no seed keeps {subject:?} clear of kinks");
 }
 
-/// Holds all that a fast form computed to the plain one.
-pub(crate) fn assert_agree(case: &Case, plain: &Plain, fast: &Computed, how: &str) {
-    let (expected, tolerance) = (&plain.computed, tolerance(case, plain));
+/// Holds all that a form computed to the plain one; `rounding` as [`Form`] has it.
+pub(crate) fn assert_agree(case: &Case, plain: &Plain, fast: &Computed, how: &str, rounding: f64) {
+    let (expected, tolerance) = (&plain.computed, tolerance(case, plain, rounding));
     let close = |what: &str, expected: &[f64], fast: &[f64], terms: f64| {
         assert_eq!(fast.len(), expected.len(), "{what}");
         let scale = expected.iter().map(|e| e.abs()).fold(terms, f64::max);

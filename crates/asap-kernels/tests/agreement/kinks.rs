@@ -2,12 +2,12 @@
 //! gradient, and ReLU has derivative 0 at 0.
 
 use asap_kernels::reference::Tensor4;
-use asap_kernels::{CellInputConfig, CellOperation, Level, OperationConfig};
+use asap_kernels::{CellInputConfig, CellOperation, OperationConfig};
 
 use crate::case::{Case, DILATED_3, SEPARABLE_5, Subject};
 use crate::compare::assert_agree;
 use crate::random::Random;
-use crate::{fast, plain};
+use crate::{forms, plain};
 
 /// A source of `-1, 0, 1`.
 fn coarse(subject: Subject, images: [usize; 3]) -> Case {
@@ -35,12 +35,9 @@ fn the_first_of_equal_maxima_takes_the_whole_gradient() {
                 ..case
             };
             let plain = plain::computed(&case).computed;
-            for level in Level::available() {
-                assert!(
-                    fast::computed(&case, level, 2) == plain,
-                    "{level}, {}",
-                    case.title()
-                );
+            for form in forms::of(&case.subject) {
+                let computed = (form.computed)(&case);
+                assert!(computed == plain, "{}, {}", form.how, case.title());
             }
         }
     }
@@ -59,10 +56,10 @@ fn relu_passes_no_gradient_at_exact_zeros() {
         let case = coarse(subject, [3, 5, 4]);
         assert!(case.source.values.contains(&0.0));
         let plain = plain::computed(&case);
-        for level in Level::available() {
-            let fast = fast::computed(&case, level, 2);
-            assert_agree(&case, &plain, &fast, level.name());
-            for (x, gradient) in case.source.values.iter().zip(&fast.source.values) {
+        for form in forms::of(&case.subject) {
+            let computed = (form.computed)(&case);
+            assert_agree(&case, &plain, &computed, &form.how, form.rounding);
+            for (x, gradient) in case.source.values.iter().zip(&computed.source.values) {
                 assert!(*x > 0.0 || *gradient == 0.0);
             }
         }
@@ -85,11 +82,11 @@ fn the_inner_relu_passes_no_gradient_at_exact_zeros() {
         .find(|(name, ..)| name.ends_with("pointwise1"));
     kernel.unwrap().2[9 * silent..][..9].fill(0.0);
     let plain = plain::computed(&case);
-    for level in Level::available() {
-        let fast = fast::computed(&case, level, 2);
-        assert_agree(&case, &plain, &fast, level.name());
+    for form in forms::of(&case.subject) {
+        let computed = (form.computed)(&case);
+        assert_agree(&case, &plain, &computed, &form.how, form.rounding);
         let of = |name: &str| {
-            let found = fast
+            let found = computed
                 .parameters
                 .iter()
                 .find(|(found, _)| found.ends_with(name));

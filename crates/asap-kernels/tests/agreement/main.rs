@@ -11,6 +11,7 @@ mod cell_inputs;
 mod compare;
 mod fast;
 mod finite_differences;
+mod forms;
 mod kinks;
 mod operations;
 mod padding;

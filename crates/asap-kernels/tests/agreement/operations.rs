@@ -1,10 +1,10 @@
 //! Every operation and the mixed op of all, over channels, odd and oblong sizes, strides, affine and pool forms.
 
-use asap_kernels::{CellOperation, Level, OperationConfig};
+use asap_kernels::{CellOperation, OperationConfig};
 
 use crate::case::{DILATED_3, DILATED_5, OPERATIONS, SEPARABLE_3, SEPARABLE_5, Subject};
 use crate::compare::{assert_agree, clear_of_kinks};
-use crate::fast;
+use crate::forms;
 
 /// Channels with images `[n, h, w]`: fewer images than threads, and numbers of images that no number of threads
 /// divides; widths that end in every kind of block, and more rows than fit a chunk.
@@ -27,18 +27,14 @@ pub(crate) const SIZES: [(usize, [usize; 3]); 16] = [
     (256, [2, 3, 9]),
 ];
 
-/// Holds a subject to its plain form at every level and on one, two and three threads.
+/// Holds every form of a subject to its plain one.
 pub(crate) fn assert_subject_agrees(subject: &Subject, images: [usize; 3]) {
-    let (case, plain) = clear_of_kinks(subject, images);
-    for level in Level::available() {
-        for threads in 1..=3 {
-            let fast = fast::computed(&case, level, threads);
-            assert_agree(
-                &case,
-                &plain,
-                &fast,
-                &format!("{level} on {threads} threads"),
-            );
+    for forms in forms::of(subject).chunk_by(|a, b| a.rounding == b.rounding) {
+        let rounding = forms[0].rounding;
+        let (case, plain) = clear_of_kinks(subject, images, rounding);
+        for form in forms {
+            let computed = (form.computed)(&case);
+            assert_agree(&case, &plain, &computed, &form.how, rounding);
         }
     }
 }

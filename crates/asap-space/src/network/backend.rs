@@ -59,8 +59,8 @@ pub(super) trait Backend: Send {
     fn move_alphas(&mut self, descent: AlphaDescent) -> Result<()>;
     /// What the oldest step found that they moved after, and where to; with what the steps before it found.
     fn moved_alphas(&mut self) -> Result<(Vec<Finished>, Finished, Alphas)>;
-    /// What the steps since the last call found, oldest first; those left out that alphas moved after.
-    fn outcomes(&mut self) -> Result<Vec<Finished>>;
+    /// What the steps since the last call found but the `newest`, oldest first; those left out that alphas moved after.
+    fn outcomes_but(&mut self, newest: usize) -> Result<Vec<Finished>>;
     fn op_weight_gradients(&self) -> Result<Vec<f64>>;
     fn logits(&mut self, pixels: &[f32], op_weights: &[f32]) -> Result<Vec<f32>>;
     fn keep_images(&mut self, set: &[u8], tables: &[[f32; 256]]) -> Result<()>;

@@ -114,9 +114,9 @@ impl Backend for OnDevice {
         Ok(self.engine.get_mut().descend(descent)?)
     }
 
-    fn outcomes(&mut self) -> Result<Vec<Finished>> {
-        let outcomes = self.engine.get_mut().outcomes()?;
-        let descended = std::mem::take(&mut self.descended);
+    fn outcomes_but(&mut self, newest: usize) -> Result<Vec<Finished>> {
+        let outcomes = self.engine.get_mut().outcomes_but(newest)?;
+        let descended = self.descended.drain(..outcomes.len());
         let both = outcomes.iter().zip(descended);
         Ok(both
             .map(|(done, descended)| finished(done, descended))

@@ -7,19 +7,23 @@ use crate::device::launch::Work;
 use crate::device::memory::CLEARED;
 use crate::device::program::Goal;
 use crate::error::Error;
-use crate::plan::{Bank, Place, Size, Task};
+use crate::plan::{Bank, Doors, Place, Size, Task};
 
 impl Lowering<'_> {
     pub(super) fn pass(&mut self) -> Result<(), Error> {
         let plan = self.plan;
         match self.goal {
             Goal::Logits => self.running_coefficients(),
-            Goal::Train(_) if self.goal.op_weights() => self.clear_op_weight_gradients(),
+            Goal::Train(_) if self.goal.op_weights() && plan.op_weights > 0 => {
+                self.clear_op_weight_gradients();
+            }
             Goal::Train(_) => {}
         }
         self.tasks(&plan.forward)?;
         if let Goal::Train(_) = self.goal {
-            self.outcome();
+            if plan.head.is_some() {
+                self.outcome();
+            }
             self.tasks(&plan.backward)?;
         }
         self.launch_norms_back();
@@ -88,11 +92,17 @@ impl Lowering<'_> {
                 self.pair_sums(stem.size, stem.gradient, stem.y, stem.sums);
             }
             Task::StemBack => self.stem_back(plan.stem()),
-            Task::Source | Task::Result | Task::ResultGradient | Task::SourceGradient => {
-                return Err(Error::Device {
-                    what: "a plan of a single operation".to_owned(),
-                    problem: "devices run whole networks".to_owned(),
-                });
+            // What is handed in and out lies where the plan has it.
+            Task::Source | Task::Result | Task::SourceGradient => {}
+            Task::ResultGradient => {
+                let Doors {
+                    result,
+                    result_sums,
+                    ..
+                } = *plan.doors();
+                if let Some(sums) = result_sums {
+                    self.pair_sums(result.size, result.gradient, result.tensor.place, sums);
+                }
             }
         }
         Ok(())
