@@ -12,7 +12,7 @@ import time
 
 import torch
 
-MODES = ("eager", "compile", "max-autotune")
+MODES = ("eager", "graph", "compile", "max-autotune")
 PRECISIONS = ("f32", "tf32", "bf16")
 LAYOUTS = {"channels-last": torch.channels_last, "nchw": torch.contiguous_format}
 
@@ -20,7 +20,8 @@ LAYOUTS = {"channels-last": torch.channels_last, "nchw": torch.contiguous_format
 def add_arguments(parser):
     parser.add_argument("--device", default="cpu", metavar="cpu|cuda[:N]")
     parser.add_argument("--mode", choices=MODES, default="eager",
-                        help="compile: torch.compile of the forward pass and the loss; max-autotune: with CUDA graphs")
+                        help="graph: the whole step as one CUDA graph; compile: torch.compile of the forward pass and the "
+                             "loss; max-autotune: that with CUDA graphs")
     parser.add_argument("--precision", choices=PRECISIONS, default="f32", help="tf32 on a GPU only")
     parser.add_argument("--layout", choices=sorted(LAYOUTS), default="channels-last", help="of images in memory")
     parser.add_argument("--steps", type=int, default=5, help="timed steps")
@@ -44,6 +45,8 @@ class Device:
             parser.error(f"--device: expected cpu or cuda[:N], found {options.device}")
         if self.precision == "tf32" and not self.on_gpu:
             parser.error("--precision tf32: a processor has no such products")
+        if self.mode == "graph" and not (self.on_gpu and options.warmup):
+            parser.error("--mode graph: expected --device cuda and a --warmup of 1 or more")
         torch.set_num_threads(options.threads)
         torch.manual_seed(options.seed)
         if self.on_gpu:
@@ -59,11 +62,12 @@ class Device:
     def autocast(self):
         if self.precision != "bf16":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        # What a graph records must not be kept for what is not in it.
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=self.mode != "graph")
 
     def prepared(self, function):
         """A function of tensors with the loss, as the mode runs it."""
-        if self.mode == "eager":
+        if self.mode in ("eager", "graph"):
             return function
         if self.mode == "compile":
             return torch.compile(function)
@@ -79,16 +83,39 @@ class Device:
         """One kernel for all weights: the fastest there is on a GPU."""
         return {"fused": True} if self.on_gpu else {}
 
+    def adam_options(self):
+        return self.optimizer_options() | ({"capturable": True} if self.mode == "graph" else {})
+
+    def warm_up(self, step, count):
+        """Losses of so many steps, in which algorithms are chosen; beside the stream that a graph is recorded for."""
+        aside = torch.cuda.stream(torch.cuda.Stream()) if self.mode == "graph" else contextlib.nullcontext()
+        with aside:
+            return [step().item() for _ in range(count)]
+
+    def repeated(self, step):
+        """A warm step, as the mode repeats it."""
+        if self.mode != "graph":
+            return step
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            loss = step()
+
+        def replay():
+            graph.replay()
+            # The next one writes where this one wrote.
+            return loss.clone()
+        return replay
+
     def time(self, step, options):
         """The fields of the JSON line that every peer has. `step` returns its loss as a tensor of its own."""
-        losses, started = [], time.perf_counter()
-        for _ in range(options.warmup):
-            losses.append(step().item())
+        started = time.perf_counter()
+        losses = self.warm_up(step, options.warmup)
         warmup = time.perf_counter() - started
         if self.on_gpu and options.warmup:
             # What choosing algorithms took is not what a step takes.
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
+            step = self.repeated(step)
             losses.append(step().item())
         timed, wall, cpu = (self.on_events if self.on_gpu else on_clock)(step, options.steps)
         losses += timed
@@ -96,7 +123,7 @@ class Device:
         return {
             "batch": options.batch, "device": self.name(), "mode": self.mode, "precision": self.precision,
             "device_bytes": torch.cuda.max_memory_reserved() if self.on_gpu else None,
-            "threads": torch.get_num_threads(), "compile": self.mode != "eager", "torch": torch.__version__,
+            "threads": torch.get_num_threads(), "compile": self.mode in ("compile", "max-autotune"), "torch": torch.__version__,
             "layout": options.layout, "channels_last": options.layout == "channels-last",
             "amp": "bf16" if self.precision == "bf16" else "none",
             "median_step_s": round(median, 6), "min_step_s": round(min(wall), 6),
@@ -134,13 +161,16 @@ def on_clock(step, count):
 
 
 def allow_tf32(allowed):
-    """The two switches that PyTorch's compiler reads too; in a PyTorch without them, those that took their place."""
+    """The switches that PyTorch's compiler reads too; in a PyTorch without them, those that took their place."""
     try:
         torch.backends.cuda.matmul.allow_tf32 = allowed
         torch.backends.cudnn.allow_tf32 = allowed
     except AttributeError:
         torch.backends.cuda.matmul.fp32_precision = "tf32" if allowed else "ieee"
         torch.backends.cudnn.conv.fp32_precision = "tf32" if allowed else "ieee"
+    # That of the compiler's own convolutions.
+    if hasattr(torch.backends.cudnn, "fp32_precision"):
+        torch.backends.cudnn.fp32_precision = "tf32" if allowed else "ieee"
 
 
 def print_line(fields):

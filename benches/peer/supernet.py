@@ -277,7 +277,7 @@ class Search:
         self.weight_optimizer = torch.optim.SGD(self.weights, 0.025, momentum=0.9, weight_decay=3e-4,
                                                 **device.optimizer_options())
         self.alpha_optimizer = alphas and torch.optim.Adam(
-            list(alphas.values()), 3e-4, betas=(0.5, 0.999), weight_decay=1e-3, **device.optimizer_options())
+            list(alphas.values()), 3e-4, betas=(0.5, 0.999), weight_decay=1e-3, **device.adam_options())
         self.prepared_loss = device.prepared(self.loss)
 
     def loss(self, pixels, labels):

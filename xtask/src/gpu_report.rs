@@ -21,6 +21,7 @@ use crate::process::Until;
 use anyhow::{Context, Result, bail};
 use part::Part;
 use record::{Record, State};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,9 @@ impl Limits {
     };
 }
 
+/// Where CUDA's programs lie if no folder of `PATH` has them.
+const CUDA_PROGRAMS: &str = "/usr/local/cuda/bin";
+
 /// What all parts know.
 struct Setup {
     asap: PathBuf,
@@ -69,6 +73,10 @@ struct Setup {
     data: String,
     folder: PathBuf,
     limits: Limits,
+    /// Folders with the programs of this machine.
+    tools: Vec<PathBuf>,
+    /// Programs whose Python has been found to work.
+    checked: RefCell<Option<Programs>>,
 }
 
 impl Setup {
@@ -79,9 +87,20 @@ impl Setup {
         }
     }
 
+    /// A program of this machine, if it is installed.
+    fn tool(&self, name: &str) -> Option<PathBuf> {
+        let mut places = self.tools.iter().map(|folder| folder.join(name));
+        places.find(|place| place.is_file())
+    }
+
     /// asap and PyTorch, to be stopped at a moment.
     fn programs(&self, until: Until) -> Result<Programs> {
-        let mut programs = Programs::on_gpu(&self.asap, &self.python, &self.folder.join("peer"))?;
+        let checked = self.checked.borrow().clone();
+        let mut programs = match checked {
+            Some(programs) => programs,
+            None => Programs::on_gpu(&self.asap, &self.python, &self.folder.join("peer"))?,
+        };
+        *self.checked.borrow_mut() = Some(programs.clone());
         // What is compiled outlives a turn, and a compilation that was stopped has less to do in the next.
         programs.tell_python("TORCHINDUCTOR_CACHE_DIR", self.folder.join("compiled"));
         programs.stop_at(until);
@@ -102,10 +121,13 @@ impl Setup {
 /// # Errors
 /// If a file cannot be written, no part has the name asked for, or parts are not measured yet: then after all others.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    run_within(arguments, Limits::REAL)
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut tools: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    tools.push(CUDA_PROGRAMS.into());
+    run_within(arguments, Limits::REAL, tools)
 }
 
-fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
+fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Result<()> {
     let folder = std::path::absolute(&arguments.out)?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -115,6 +137,8 @@ fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
         data: arguments.data.clone(),
         folder,
         limits,
+        tools,
+        checked: RefCell::new(None),
     };
     let parts = part::all();
     match &arguments.part {
@@ -127,8 +151,14 @@ fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
             turn(&setup, part)?;
         }
         None => {
-            for part in &parts {
+            for part in in_order(&setup, &parts)? {
                 while turn(&setup, part)? {}
+            }
+            // What was the best of PyTorch may be so no more.
+            for part in &parts {
+                if is_outdated(&setup, part)? {
+                    while turn(&setup, part)? {}
+                }
             }
         }
     }
@@ -142,10 +172,27 @@ fn run_within(arguments: &Arguments, limits: Limits) -> Result<()> {
     }
 }
 
+/// Parts as they are to be measured: what failed before comes after what had no turn.
+fn in_order<'a>(setup: &Setup, parts: &'a [Part]) -> Result<Vec<&'a Part>> {
+    let mut ranked = Vec::new();
+    for part in parts {
+        let failed = Record::read(&setup.folder, &part.name)?.state == State::Failed;
+        ranked.push((failed, part));
+    }
+    ranked.sort_by_key(|(failed, part)| (*failed, part.rank()));
+    Ok(ranked.into_iter().map(|(_, part)| part).collect())
+}
+
+/// Whether a part was done before others found what it depends on.
+fn is_outdated(setup: &Setup, part: &Part) -> Result<bool> {
+    let record = Record::read(&setup.folder, &part.name)?;
+    Ok(record.state == State::Done && !part.is_done(&setup.folder, &record)?)
+}
+
 /// One turn of a part that is not done, and the report with it; whether the part goes on and is further than before.
 fn turn(setup: &Setup, part: &Part) -> Result<bool> {
     let before = Record::read(&setup.folder, &part.name)?;
-    if before.state == State::Done {
+    if part.is_done(&setup.folder, &before)? {
         eprintln!("{}: measured before", part.name);
         return Ok(false);
     }

@@ -11,11 +11,11 @@ use std::str::FromStr;
 #[derive(clap::Args, Clone, Copy)]
 pub(crate) struct DeviceFlags {
     /// What computes: auto (a GPU where this build and the machine have one), cpu, cuda, or cuda:N for another GPU than the
-    /// first [default: auto; with --resume, the CPU or the first GPU, as before]
+    /// first [default: auto]
     #[arg(long, value_name = "DEVICE")]
     device: Option<Choice>,
     /// How a GPU multiplies: with factors of f32, tf32 or bf16, which also halves most of the memory; sums are f32 or wider
-    /// [default: tf32; f32 on the CPU; with --resume, as before]
+    /// [default: tf32; f32 on the CPU]
     #[arg(long, value_enum, hide_possible_values = true)]
     precision: Option<Factors>,
     /// What a GPU computes in where nothing is asked for.

@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
     /// Folder of the new run [default: runs/, named after the time]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Go on with a run that was stopped, with the settings it has; the device may be another
+    /// Go on with a run that was stopped, with the settings it has, on the CPU or the first GPU and in the precision as before
+    /// unless --device and --precision say otherwise
     #[arg(long, value_name = "RUN", conflicts_with_all = ["Settings", "SearchFlags", "out", "print_config"])]
     resume: Option<PathBuf>,
     /// Print every setting as a file for --config, and do nothing else

@@ -41,8 +41,13 @@ pub(crate) fn command() -> Vec<String> {
 pub(crate) fn resume(folder: &Path, device: DeviceFlags) -> Result<ExitCode> {
     let folder = RunFolder::new(folder);
     let images = Images::new(folder.read_config()?.data);
-    // Killed after its last step and before its report: the report is all that is left to do.
-    if folder.summary().is_file() && !folder.report().is_file() {
+    // Before a device is looked for: nothing is left to compute.
+    if folder.summary().is_file() {
+        if folder.report().is_file() {
+            let path = folder.path().to_owned();
+            return Err(asap_train::Error::Finished { path }.into());
+        }
+        // Killed after its last step and before its report: the report is all that is left to do.
         Report::read(folder.path())?.write(&folder.report())?;
         results::print(&folder, &Summary::read(&folder.summary())?)?;
         return Ok(ExitCode::SUCCESS);

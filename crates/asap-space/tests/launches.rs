@@ -1,12 +1,19 @@
 //! What a step of the paper's search is on a GPU, counted without one: launches, and the bytes that they cannot do without.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use asap_genotype::{OpSet, Topology};
+use asap_genotype::{OpSet, OpWeights, Topology};
 use asap_kernels::Error;
 use asap_kernels::device::{Capacity, Device, Fetched, Launch, Part};
 use asap_space::{
-    Accelerator, Execution, Form, Network, NetworkConfig, Place, Precision, StemForm,
+    Accelerator, Alphas, Execution, Form, Network, NetworkConfig, Place, Precision, Regularisation,
+    Showing, StemForm, StepImages, Wanted,
 };
+
+/// Images of a batch.
+const BATCH: usize = 64;
+
+/// The first address.
+const FIRST: u64 = 1 << 30;
 
 /// Gives addresses and does nothing.
 struct Counting {
@@ -33,6 +40,10 @@ impl Device for Counting {
     }
 
     fn free(&mut self, _address: u64) {}
+
+    fn peak_bytes(&self) -> usize {
+        (self.next - FIRST) as usize
+    }
 
     fn upload(&mut self, _address: u64, _bytes: &[u8]) -> Result<(), Error> {
         Ok(())
@@ -91,13 +102,37 @@ fn network(precision: Precision) -> Network {
         auxiliary: false,
     };
     let execution = Execution {
-        batch: 64,
+        batch: BATCH,
         threads: 1,
     };
-    let counting = || Ok(Box::new(Counting { next: 1 << 30 }) as Box<dyn Device>);
+    let counting = || Ok(Box::new(Counting { next: FIRST }) as Box<dyn Device>);
     let place = Place::Device(Accelerator::new(precision, counting).unwrap());
     let topology = Topology::full(&OpSet::darts7());
     Network::on(&place, config, topology, execution, 5).unwrap()
+}
+
+/// Puts images and alphas beside a network, as a search does: a step then has the launches that make its batch and move its alphas.
+fn furnish(network: &mut Network) {
+    let config = network.config();
+    let image = config.height * config.width * config.image_channels;
+    let tables = vec![[0.0; 256]; config.image_channels];
+    network
+        .keep_images(&vec![0; BATCH * image], &tables)
+        .unwrap();
+    let ones = OpWeights::ones(network.topology());
+    let operations = network.topology().operations_alive();
+    let zeros = vec![0.0; operations];
+    let alphas = Alphas {
+        parameters: zeros.clone(),
+        mean: zeros.clone(),
+        square: zeros,
+    };
+    network.set_alphas(&alphas).unwrap();
+    let showings = [Showing::default(); BATCH];
+    let images = StepImages::Kept(&showings);
+    network
+        .start_step(images, &ones, Wanted::Weights, Regularisation::default())
+        .unwrap();
 }
 
 /// Launches, bytes that they cannot do without, and operations of products.
@@ -108,29 +143,30 @@ fn count(launches: &[Launch]) -> (usize, f64, f64) {
 }
 
 #[test]
-fn a_step_of_the_papers_search_has_no_more_launches_and_bytes_than_docs_say() {
+fn a_step_of_the_papers_search_has_the_launches_and_no_more_bytes_than_docs_say() {
     // docs/performance.md has these.
     for (precision, memory, weight_bytes, alpha_bytes) in [
         (Precision::Tf32, 1751, 16.58e9, 15.55e9),
         (Precision::Bf16, 1003, 11.33e9, 10.56e9),
     ] {
         let mut network = network(precision);
+        furnish(&mut network);
         let engine = network.device().unwrap();
         let found = (
-            engine.bytes() >> 20,
+            engine.device().unwrap().peak_bytes() >> 20,
             count(&engine.weight_step()),
             count(&engine.alpha_step()),
         );
         let (mebibytes, weight, alpha) = found;
         assert!(mebibytes <= memory, "{precision:?}: {found:?}");
         assert!(
-            weight.0 <= 747 && alpha.0 <= 631,
+            weight.0 == 748 && alpha.0 == 633,
             "{precision:?}: {found:?}"
         );
         assert!(weight.1 <= weight_bytes, "{precision:?}: {found:?}");
         assert!(alpha.1 <= alpha_bytes, "{precision:?}: {found:?}");
         assert!(
-            weight.2 <= 130e9 && alpha.2 <= 91e9,
+            weight.2 <= 130e9 && alpha.2 <= 78.1e9,
             "{precision:?}: {found:?}"
         );
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use asap_data::Part;
-use asap_genotype::Genotype;
-use asap_space::{NamedTensor, Place};
+use asap_genotype::{Genotype, Topology};
+use asap_space::{NamedTensor, Network, Place};
 
 use crate::atomic::{remove_unfinished, write_atomically};
 use crate::checkpoint::{Checkpoint, PhaseState, Records};
@@ -91,7 +91,7 @@ impl<'a> Job<'a> {
     /// A new run that trains the network of `genotype` and tests it.
     ///
     /// # Errors
-    /// As [`Job::search`].
+    /// As [`Job::search`], and if a device cannot compute the network or has no room for it.
     pub fn train(
         folder: RunFolder,
         config: RunConfig,
@@ -161,6 +161,9 @@ impl<'a> Job<'a> {
         config.check("configuration")?;
         let data = RunData::new(&config, source.load(Part::Train)?)?;
         require_memory(&place, &config, data.shape)?;
+        if let Begin::Train(genotype, _) = &begin {
+            require_device(&place, &config, &data, genotype)?;
+        }
         let lock = folder.create()?;
         if let Begin::Train(genotype, weights) = &begin {
             write_atomically(&folder.genotype(), genotype.to_json().as_bytes())?;
@@ -348,6 +351,21 @@ impl Begun {
             }
         }
     }
+}
+
+/// Refuses a network that the device cannot compute or has no room for: it alone knows, and shows it when the network is made.
+fn require_device(
+    place: &Place,
+    config: &RunConfig,
+    data: &RunData,
+    genotype: &Genotype,
+) -> Result<()> {
+    if place.is_device() {
+        let (network, execution) = (data.shape.train_network(config), config.train_execution());
+        let topology = Topology::from_genotype(genotype);
+        Network::on(place, network, topology, execution, config.seed)?;
+    }
+    Ok(())
 }
 
 /// The weights that a run starts from, if it has any of its own.

@@ -6,7 +6,7 @@
 use super::gpu;
 use super::losses;
 use super::options::Arguments;
-use super::program::Programs;
+use super::program::{Programs, require_peer};
 use super::round::{self, Round};
 use super::subject::Subject;
 use super::table;
@@ -30,6 +30,8 @@ pub(super) fn run(python: &Path, arguments: &Arguments) -> Result<()> {
         return gpu::run(python, arguments, &gpu);
     }
     let subjects = arguments.subjects()?;
+    // Before minutes of building.
+    require_peer(python)?;
     cargo::run(
         &[
             "build",

@@ -73,6 +73,8 @@ impl Gpu {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Eager,
+    /// The whole step as one CUDA graph.
+    Graph,
     Compile,
     MaxAutotune,
 }
@@ -98,7 +100,7 @@ impl Layout {
 pub(crate) struct Configuration {
     pub(crate) mode: Mode,
     pub(crate) precision: Precision,
-    /// Without one it takes the layout that was the faster one without compiling.
+    /// Without one it takes the layout that was the faster one in eager mode.
     pub(crate) layout: Option<Layout>,
 }
 
@@ -120,6 +122,7 @@ impl Configuration {
             [
                 (Mode::Eager, Some(Layout::Nchw)),
                 (Mode::Eager, Some(Layout::ChannelsLast)),
+                (Mode::Graph, None),
                 (Mode::Compile, None),
                 (Mode::MaxAutotune, None),
             ]
@@ -130,6 +133,11 @@ impl Configuration {
             })
         };
         precisions.iter().flat_map(of).collect()
+    }
+
+    /// Whether PyTorch's compiler has to see the step first, which takes many minutes.
+    pub(crate) fn compiles(self) -> bool {
+        matches!(self.mode, Mode::Compile | Mode::MaxAutotune)
     }
 
     /// `eager-tf32-nchw`, `compile-bf16`.
@@ -161,6 +169,7 @@ impl Configuration {
     fn mode_name(self) -> &'static str {
         match self.mode {
             Mode::Eager => "eager",
+            Mode::Graph => "graph",
             Mode::Compile => "compile",
             Mode::MaxAutotune => "max-autotune",
         }
@@ -192,7 +201,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn trials(precision: Precision, seconds: [Option<f64>; 4]) -> Vec<Trial> {
+    fn trials(precision: Precision, seconds: [Option<f64>; 5]) -> Vec<Trial> {
         let line = |s: Option<f64>| s.map(|s| json!({ "median_step_s": s }));
         let all = Configuration::all(&[precision]).into_iter();
         all.zip(seconds.map(line)).collect()
@@ -209,10 +218,12 @@ mod tests {
             [
                 "eager-tf32-nchw",
                 "eager-tf32-channels-last",
+                "graph-tf32",
                 "compile-tf32",
                 "max-autotune-tf32",
                 "eager-bf16-nchw",
                 "eager-bf16-channels-last",
+                "graph-bf16",
                 "compile-bf16",
                 "max-autotune-bf16",
             ]
@@ -221,25 +232,28 @@ mod tests {
 
     #[test]
     fn the_fastest_that_worked_is_the_best() {
-        let all = trials(Precision::Tf32, [Some(0.3), Some(0.2), None, Some(0.25)]);
+        let all = trials(
+            Precision::Tf32,
+            [Some(0.3), Some(0.2), None, None, Some(0.25)],
+        );
         let best = fastest(&all).map(Configuration::name);
         assert_eq!(best.as_deref(), Some("eager-tf32-channels-last"));
-        assert_eq!(fastest(&trials(Precision::Tf32, [None; 4])), None);
+        assert_eq!(fastest(&trials(Precision::Tf32, [None; 5])), None);
     }
 
     #[test]
     fn compiling_takes_the_layout_that_was_faster_without() {
-        let compile = Configuration::all(&[Precision::Bf16])[2];
+        let compile = Configuration::all(&[Precision::Bf16])[3];
         for (seconds, expected) in [
-            ([Some(0.1), Some(0.2), None, None], "nchw"),
-            ([Some(0.3), Some(0.2), None, None], "channels-last"),
-            ([None; 4], "channels-last"),
+            ([Some(0.1), Some(0.2), None, None, None], "nchw"),
+            ([Some(0.3), Some(0.2), None, None, None], "channels-last"),
+            ([None; 5], "channels-last"),
         ] {
             let found = compile.arguments("cuda", &trials(Precision::Bf16, seconds));
             assert_eq!(found.last().map(String::as_str), Some(expected));
         }
         // What another precision likes does not matter.
-        let other = trials(Precision::Tf32, [Some(0.1), Some(0.2), None, None]);
+        let other = trials(Precision::Tf32, [Some(0.1), Some(0.2), None, None, None]);
         let found = compile.arguments("cuda", &other).join(" ");
         assert_eq!(
             found,

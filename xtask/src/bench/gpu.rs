@@ -9,13 +9,18 @@ use super::contest::{Contest, runs};
 use super::gpu_table::{HEADER, Measured, rows};
 use super::losses;
 use super::options::Arguments;
-use super::program::Programs;
+use super::program::{Programs, require_peer};
 use crate::cuda;
+use crate::process::Until;
 use anyhow::{Context, Result};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The precisions that PyTorch is tried in.
 const PEER_PRECISIONS: [Precision; 2] = [Precision::Tf32, Precision::Bf16];
+
+/// What a configuration gets at most: PyTorch's compiler takes about 20 minutes for a search step at size `paper`.
+const MOST_TRIAL: Duration = Duration::from_secs(40 * 60);
 
 /// Builds asap unless a program is given, runs the programs and prints the table.
 ///
@@ -25,7 +30,11 @@ pub(super) fn run(python: &Path, arguments: &Arguments, gpu: &Gpu) -> Result<()>
     let subjects = arguments.subjects()?;
     let asap = match &arguments.program {
         Some(program) => program.clone(),
-        None => cuda::build(&[])?,
+        None => {
+            // Before minutes of building.
+            require_peer(python)?;
+            cuda::build(&[])?
+        }
     };
     let programs = Programs::on_gpu(&asap, python, &asap.with_file_name("peer"))?;
     if arguments.losses {
@@ -47,9 +56,20 @@ pub(super) fn run(python: &Path, arguments: &Arguments, gpu: &Gpu) -> Result<()>
 
 fn compare(contest: &Contest<'_>, wanted: usize) -> Result<String> {
     let (subject, gpu) = (contest.subject, contest.gpu);
+    // First: where asap finds no GPU, nothing is to be compared.
+    let profile = contest.profile()?;
     let mut trials: Vec<Trial> = Vec::new();
     for configuration in Configuration::all(&PEER_PRECISIONS) {
-        let line = contest.try_out(configuration, &trials);
+        let mut programs = contest.programs.clone();
+        programs.stop_at(Until {
+            moment: Instant::now() + MOST_TRIAL,
+            grace: Duration::ZERO,
+        });
+        let trial = Contest {
+            programs: &programs,
+            ..*contest
+        };
+        let line = trial.try_out(configuration, &trials);
         let said = match &line {
             Ok(line) => format!("{} s", line["median_step_s"]),
             Err(error) => format!("{error:#}"),
@@ -58,7 +78,6 @@ fn compare(contest: &Contest<'_>, wanted: usize) -> Result<String> {
         trials.push((configuration, line.ok()));
     }
     let best = fastest(&trials).context("PyTorch works in no configuration")?;
-    let profile = contest.profile()?;
     let kernels = Kernel::all(&profile)?;
     let card = Card::named(profile["device"].as_str().unwrap_or(""));
     if let Some(card) = card {
@@ -88,4 +107,54 @@ fn compare(contest: &Contest<'_>, wanted: usize) -> Result<String> {
         rounds,
         bound_seconds: card.map(|card| bound_seconds(&kernels, card, gpu.precision)),
     }))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use clap::Parser;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[derive(Parser)]
+    struct Bench {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    /// What the comparison on a GPU ends with.
+    fn error(python: &Path, words: &[&str]) -> String {
+        let words = [&["bench", "--peer", "python", "--device", "cuda"], words].concat();
+        let arguments = Bench::parse_from(words).arguments;
+        let gpu = arguments.gpu().unwrap().unwrap();
+        format!("{:#}", run(python, &arguments, &gpu).unwrap_err())
+    }
+
+    #[test]
+    fn a_python_that_does_not_work_is_told_before_anything_is_built() {
+        let error = error(Path::new("no-such-python"), &[]);
+        assert!(error.contains("cannot start no-such-python"), "{error}");
+    }
+
+    #[test]
+    fn where_asap_finds_no_gpu_pytorch_is_not_tried() {
+        let name = format!("bench-without-a-gpu-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let [asap, python] = [
+            ("asap", "echo 'the driver finds no GPU' >&2; exit 1"),
+            ("python", "[ \"$1\" = -c ] || touch \"$0-was-tried\""),
+        ]
+        .map(|(name, script)| {
+            let path = folder.join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        });
+        let error = error(&python, &["--program", &asap.display().to_string()]);
+        assert!(error.contains("the driver finds no GPU"), "{error}");
+        assert!(!folder.join("python-was-tried").exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

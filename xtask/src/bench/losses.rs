@@ -16,7 +16,8 @@ use serde_json::Value;
 pub(crate) const STEPS: usize = 5;
 /// How far losses of asap may be from float64.
 const TOLERANCE: f64 = 1e-3;
-/// In less than f32 rounding is what it is: so many times as far as PyTorch in the same precision is as good.
+/// In less than f32, and on a GPU, which adds up in another order, rounding is what it is: so many times as far as PyTorch there is as
+/// good.
 const PEER_DISTANCES: f64 = 4.0;
 /// The head of the table.
 pub(crate) const HEADER: &str = "\
@@ -28,6 +29,7 @@ pub(crate) const HEADER: &str = "\
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Losses {
     pub(crate) precision: Precision,
+    pub(crate) on_gpu: bool,
     pub(crate) asap: [f64; STEPS],
     /// PyTorch in the same precision.
     pub(crate) peer: [f64; STEPS],
@@ -70,6 +72,7 @@ pub(crate) fn measure(programs: &Programs, subject: &Subject, gpu: Option<&Gpu>)
     let exact = losses(programs, subject, 1, double)?;
     Ok(Losses {
         precision,
+        on_gpu: gpu.is_some(),
         asap,
         peer,
         exact,
@@ -107,8 +110,8 @@ impl Losses {
     pub(crate) fn judged(&self) -> Result<()> {
         let (ours, theirs) = (largest(self.distances()), largest(self.peer_distances()));
         let allowed = match self.precision {
-            Precision::F32 => TOLERANCE,
-            Precision::Tf32 | Precision::Bf16 => TOLERANCE.max(PEER_DISTANCES * theirs),
+            Precision::F32 if !self.on_gpu => TOLERANCE,
+            _ => TOLERANCE.max(PEER_DISTANCES * theirs),
         };
         ensure!(
             ours <= allowed,
@@ -182,6 +185,7 @@ mod tests {
         let losses = |fifth| [2.3, 2.1, 1.9, 1.7, fifth];
         Losses {
             precision,
+            on_gpu: precision != Precision::F32,
             asap: losses(asap),
             peer: losses(peer),
             exact: losses(exact),
@@ -215,6 +219,11 @@ mod tests {
             let judged = fifth(precision, asap, peer, 1.5).judged();
             assert_eq!(judged.is_ok(), holds, "{precision:?} {asap} {peer}");
         }
+        let there = Losses {
+            on_gpu: true,
+            ..fifth(Precision::F32, 1.5011, 1.4990, 1.5)
+        };
+        assert!(there.judged().is_ok(), "sums are added in another order");
         let error = fifth(Precision::F32, 1.502, 1.47, 1.5)
             .judged()
             .unwrap_err();

@@ -6,7 +6,9 @@ use anyhow::{Result, ensure};
 use std::path::PathBuf;
 
 /// Settings of the comparison.
+// Groups have the names of their types unless told, and one of this name holds these.
 #[derive(clap::Args)]
+#[group(id = "PeerArguments")]
 pub(super) struct Arguments {
     /// Compare with PyTorch, run by this Python; without it criterion runs
     #[arg(long, value_name = "PYTHON")]

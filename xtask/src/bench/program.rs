@@ -30,6 +30,7 @@ pub(crate) enum Program {
 }
 
 /// All of them, ready to run.
+#[derive(Clone)]
 pub(crate) struct Programs {
     asap: PathBuf,
     python: PathBuf,
@@ -83,9 +84,7 @@ impl Programs {
 
     fn new(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
         let programs = Self::unchecked(asap, python, folder)?;
-        programs
-            .python(&["-c", IMPORTS])
-            .context("--peer: expected a Python with torch and numpy")?;
+        require_peer(python)?;
         peer_files::write(&programs.folder)?;
         Ok(programs)
     }
@@ -206,6 +205,17 @@ impl Programs {
             .envs(self.for_python.iter().cloned());
         process::run(&mut command, self.until)?.text(&self.python.display().to_string())
     }
+}
+
+/// Refuses a Python that does not work, or has not what the programs in PyTorch import.
+///
+/// # Errors
+/// If it is one.
+pub(super) fn require_peer(python: &Path) -> Result<()> {
+    let output = process::run(Command::new(python).args(["-c", IMPORTS]), None);
+    let imported = output.and_then(|output| output.text(&python.display().to_string()));
+    imported.context("--peer: expected a Python with torch and numpy")?;
+    Ok(())
 }
 
 /// The number that a line has in a field.

@@ -8,15 +8,16 @@ use crate::bench::losses as loss_table;
 use crate::process::{self, Until};
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
-use std::path::Path;
 use std::process::Command;
 
 pub(super) const AGREE_HEAD: &str = "\
 | precision | `asap bench agree --device cuda` |
 |---|---|
 ";
-/// The search for memory errors, and where it lies if no folder of programs has it.
-const SANITIZER: [&str; 2] = ["compute-sanitizer", "/usr/local/cuda/bin/compute-sanitizer"];
+/// The driver's program that describes cards.
+const CARDS: &str = "nvidia-smi";
+/// The search for memory errors.
+const SANITIZER: &str = "compute-sanitizer";
 /// What PyTorch is, on that machine.
 const VERSIONS: &str =
     "import torch; print('PyTorch', torch.__version__, 'for CUDA', torch.version.cuda)";
@@ -25,26 +26,30 @@ fn done(markdown: String) -> Outcome {
     Outcome::new(true, markdown, Value::Null)
 }
 
+/// As it stands; nothing where there is nothing.
 fn quoted(text: &str) -> String {
-    format!("```text\n{}\n```\n", text.trim_end())
+    match text.trim_end() {
+        "" => String::new(),
+        text => format!("```text\n{text}\n```\n"),
+    }
 }
 
 /// The card, the driver and PyTorch.
 ///
 /// # Errors
-/// If the driver's program is missing or fails.
+/// If the driver's program fails.
 pub(super) fn device(setup: &Setup, until: Until) -> Result<Outcome> {
-    let output = process::run(&mut Command::new("nvidia-smi"), Some(until))?;
-    let mut text = output.text("nvidia-smi")?;
-    // A Python that does not work is told by the parts that need it.
     let python = process::run(
         Command::new(&setup.python).args(["-c", VERSIONS]),
         Some(until),
     );
-    if let Ok(output) = python {
-        text += &output.stdout;
-    }
-    Ok(done(quoted(&text)))
+    // A Python that does not work is told by the parts that need it.
+    let versions = python.map_or(String::new(), |output| output.stdout);
+    let Some(program) = setup.tool(CARDS) else {
+        return Ok(Outcome::unavailable(quoted(&versions), CARDS));
+    };
+    let cards = process::run(&mut Command::new(program), Some(until))?.text(CARDS)?;
+    Ok(done(quoted(&(cards + &versions))))
 }
 
 /// The kernels held to the processor.
@@ -57,8 +62,13 @@ pub(super) fn agree(setup: &Setup, precision: Precision, until: Until) -> Result
     let lines: Vec<&str> = output.stdout.trim().lines().map(str::trim).collect();
     // A bar would end the cell of the table.
     let lines = lines.join("<br>").replace('|', "\\|");
-    let row = format!("| {} | {lines} |\n", precision.name());
-    Ok(match output.text("asap bench agree") {
+    let row = match lines.is_empty() {
+        true => String::new(),
+        false => format!("| {} | {lines} |\n", precision.name()),
+    };
+    let name = "asap bench agree";
+    Ok(match output.text(name) {
+        Ok(_) if row.is_empty() => Outcome::wrong(row, format!("{name} printed nothing")),
         Ok(_) => done(row),
         Err(error) => Outcome::wrong(row, error.to_string()),
     })
@@ -74,14 +84,11 @@ fn agreement(precision: Precision) -> [&'static str; 6] {
 /// # Errors
 /// If it finds one.
 pub(super) fn sanitize(setup: &Setup, until: Until) -> Result<Outcome> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path =
-        |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let there = |name: &&str| on_path(name) || (name.contains('/') && Path::new(name).is_file());
-    let Some(program) = SANITIZER.into_iter().find(there) else {
-        bail!("not looked for: compute-sanitizer is not installed on this machine");
+    let Some(program) = setup.tool(SANITIZER) else {
+        return Ok(Outcome::unavailable(String::new(), SANITIZER));
     };
-    let starter = [program, "--error-exitcode", "1"];
+    let program = program.display().to_string();
+    let starter = [&program, "--error-exitcode", "1"];
     let output = setup
         .asap(until)?
         .asap_output(&starter, &agreement(Precision::Tf32))?;

@@ -62,6 +62,15 @@ pub(super) fn trials(folder: &Path, piece: Piece) -> Result<Vec<Trial>> {
     piece.configurations().into_iter().map(trial).collect()
 }
 
+/// Whether rounds are beside the best configuration of PyTorch known by now.
+///
+/// # Errors
+/// If what has been measured cannot be read.
+pub(super) fn are_beside_best(folder: &Path, piece: Piece, record: &Record) -> Result<bool> {
+    let best = fastest(&trials(folder, piece)?).map(Configuration::name);
+    Ok(best.is_none_or(|name| record.value["best"] == name.as_str()))
+}
+
 /// Rounds of asap and PyTorch at its best, as many as there is time for.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! The parts of the report, in order, and what each does.
 
-use super::record::{Outcome, Record};
+use super::record::{Outcome, Record, State};
 use super::{Setup, commands, contests, long_runs, profile, shown};
 use crate::bench::configuration::{Configuration, Precision};
 use crate::bench::subject::{Final, Size, Step, Subject};
@@ -105,6 +105,36 @@ impl Part {
         shown::command(self.work, folder)
     }
 
+    /// Its place in the order of measuring: what the others read, then what is asked about first, and last what may take an hour.
+    pub(super) fn rank(&self) -> u8 {
+        const PAPER: Piece = Piece::PROFILED;
+        match self.work {
+            Work::Device | Work::Agree(Precision::Tf32) => 0,
+            Work::Profile(Precision::Tf32) => 1,
+            Work::Trial(PAPER, configuration) if !configuration.compiles() => 2,
+            Work::Rounds(PAPER, Precision::Tf32) => 3,
+            Work::Search => 4,
+            Work::Agree(_) | Work::Sanitize | Work::Losses(..) | Work::Profile(_) => 5,
+            Work::Rounds(PAPER, _) => 6,
+            Work::Trial(_, configuration) if !configuration.compiles() => 7,
+            Work::Rounds(..) => 8,
+            Work::Train(_) => 9,
+            Work::Trial(..) => 10,
+        }
+    }
+
+    /// Whether there is nothing left to measure: rounds count beside the best of PyTorch that is known.
+    ///
+    /// # Errors
+    /// If what has been measured cannot be read.
+    pub(super) fn is_done(&self, folder: &Path, record: &Record) -> Result<bool> {
+        let beside_best = match self.work {
+            Work::Rounds(piece, _) => contests::are_beside_best(folder, piece, record)?,
+            _ => true,
+        };
+        Ok(record.state == State::Done && beside_best)
+    }
+
     /// One turn.
     ///
     /// # Errors
@@ -128,7 +158,7 @@ impl Part {
     }
 }
 
-/// All parts: what is cheap and what others read first.
+/// All parts, in the order of the report.
 pub(super) fn all() -> Vec<Part> {
     let part = |name: String, section: &str, head, work| Part {
         name,

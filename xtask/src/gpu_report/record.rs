@@ -12,17 +12,26 @@ pub(super) enum State {
     Failed,
     /// Stopped in time; the next turn goes on.
     GoesOn,
+    /// This machine has not what it needs; the next call looks again.
+    Unavailable,
     Done,
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Missing, Self::Failed, Self::GoesOn, Self::Done];
+    const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Failed,
+        Self::GoesOn,
+        Self::Unavailable,
+        Self::Done,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Failed => "failed",
             Self::GoesOn => "goes on",
+            Self::Unavailable => "not available here",
             Self::Done => "done",
         }
     }
@@ -59,6 +68,16 @@ impl Outcome {
             error,
         }
     }
+
+    /// What can be told without a program that this machine has not.
+    pub(super) fn unavailable(markdown: String, program: &str) -> Self {
+        Self {
+            state: State::Unavailable,
+            markdown,
+            value: Value::Null,
+            error: format!("{program} is not installed"),
+        }
+    }
 }
 
 /// A part as it stands after its turns.
@@ -69,7 +88,7 @@ pub(super) struct Record {
     pub(super) seconds: f64,
     pub(super) markdown: String,
     pub(super) value: Value,
-    /// Why the last turn failed.
+    /// Why the last turn failed, or could not be.
     error: String,
 }
 
@@ -134,7 +153,10 @@ impl Record {
     }
 
     pub(super) fn described(&self) -> String {
-        let text = format!("{} after {:.0} s", self.state.name(), self.seconds);
+        let text = match self.state {
+            State::Unavailable => self.state.name().to_owned(),
+            state => format!("{} after {:.0} s", state.name(), self.seconds),
+        };
         match self.error.is_empty() {
             true => text,
             false => format!("{text}: {}", self.error),
@@ -142,7 +164,8 @@ impl Record {
     }
 }
 
-/// Writes `gpu-report.md`: a section for each subject, its parts one below the other. Returns the parts that are not done.
+/// Writes `gpu-report.md`: a section for each subject, its parts one below the other. Returns the parts that are to be
+/// measured yet.
 ///
 /// # Errors
 /// If a record cannot be read, or the report not written.
@@ -157,8 +180,15 @@ pub(super) fn write_report(folder: &Path, parts: &[Part]) -> Result<Vec<String>>
             measured += &record.markdown;
             commands += &part.shown(folder)?;
             commands.push('\n');
-            if record.state != State::Done {
-                notes += &format!("\n`{}`: {}\n", part.name, record.described());
+            if part.is_done(folder, &record)? {
+                continue;
+            }
+            let how = match record.state {
+                State::Done => "not beside what is PyTorch's best by now".to_owned(),
+                _ => record.described(),
+            };
+            notes += &format!("\n`{}`: {how}\n", part.name);
+            if record.state != State::Unavailable {
                 missing.push(part.name.clone());
             }
         }

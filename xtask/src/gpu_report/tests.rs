@@ -13,6 +13,8 @@ line='{"macs_per_image": 9, "weights": 7, "batch": 4, "device": "NVIDIA H200", "
  "kernels": {"chain": {"launches": 150, "seconds": 0.008, "bytes": 2.4e10, "flops": 1e9}}}'
 case "$1" in
 bench)
+    if [ "$2" = agree ] && [ -e "$here/no-gpu" ]; then echo "the driver finds no GPU" >&2; exit 1; fi
+    if [ "$2" = agree ] && [ -e "$here/silent" ]; then exit 0; fi
     if [ "$2" = agree ] && [ -e "$here/disagree" ]; then echo "supernet: far away"; echo "no agreement" >&2; exit 1; fi
     if [ "$2" = agree ]; then echo "supernet: as one"; else echo $line; fi;;
 *)
@@ -28,13 +30,13 @@ bench)
     touch "$run/genotype.json" "$run/ledger.jsonl" "$run/report.html";;
 esac
 "#;
-/// Says what PyTorch says; it does not compile.
+/// Says what PyTorch says; it does not compile unless a file says so.
 const PYTHON: &str = r#"
 here=$(dirname "$0"); [ -e "$here/no-python" ] && { echo "no torch" >&2; exit 1; }
 [ "$1" = -c ] && exit 0
 echo "python $(basename "$1") $*" >> "$here/calls"
 seconds=0.2
-case "$*" in *"--mode compile"*) echo "cannot compile" >&2; exit 1;; *max-autotune*) seconds=0.05;; esac
+case "$*" in *"--mode compile"*) [ -e "$here/compiles" ] || { echo "cannot compile" >&2; exit 1; };; *max-autotune*) seconds=0.05;; esac
 echo '{"macs_per_image": 9, "weights": 7, "batch": 4, "median_step_s": '$seconds', "device_bytes": 419430400,
  "warmup_s": 12, "losses": [2.3, 2.2, 2.1, 2.0, 1.9]}' | tr '\n' ' '
 "#;
@@ -48,12 +50,16 @@ impl Scene {
         let name = format!("gpu-report-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, text) in [("asap", ASAP), ("python", PYTHON)] {
-            let path = folder.join(name);
-            std::fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        Self { folder }
+        let scene = Self { folder };
+        scene.install("asap", ASAP);
+        scene.install("python", PYTHON);
+        scene
+    }
+
+    fn install(&self, name: &str, script: &str) {
+        let path = self.file(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -74,7 +80,7 @@ impl Scene {
             grace: Duration::from_secs(1),
             training: Duration::from_secs(1000),
         };
-        match run_within(&arguments, limits) {
+        match run_within(&arguments, limits, vec![self.folder.clone()]) {
             Ok(()) => String::new(),
             Err(error) => format!("{error:#}"),
         }
@@ -115,15 +121,19 @@ fn all_parts_are_measured_in_order_and_none_twice() {
     in_order(
         &calls,
         &[
+            "asap bench agree --device cuda --precision tf32",
+            "--profile",
+            "--mode graph --precision bf16 --layout",
+            "asap search --preset paper --train-epochs 1 --data cifar10:here --out",
             "asap bench agree --device cuda --precision f32",
             "--double",
-            "--mode max-autotune --precision bf16 --layout",
-            "--profile",
             "python network.py",
-            "asap search --preset paper --train-epochs 1 --data cifar10:here --out",
             // 0.8 of 100,000 images a second for 1000 s.
             "asap train ASAP --recipe darts --epochs 1600",
             "asap train DARTS_V2",
+            "--mode max-autotune --precision bf16 --layout nchw --warmup 5 --steps 5",
+            // What was the best before was so no more.
+            "--mode max-autotune --precision tf32 --layout nchw --warmup 5 --steps 20",
         ],
     );
     in_order(
@@ -161,6 +171,53 @@ fn all_parts_are_measured_in_order_and_none_twice() {
     scene.run(None, 60.0);
     for call in scene.text("calls").lines() {
         assert!(call.contains("--mode compile"), "measured again: {call}");
+    }
+
+    std::fs::write(scene.file("compiles"), "").unwrap();
+    assert_eq!(scene.run(None, 60.0), "", "all is there");
+}
+
+#[test]
+fn what_the_machine_has_not_is_told_and_is_not_missing() {
+    let scene = Scene::new("tools");
+    for (part, program) in [("device", "nvidia-smi"), ("sanitizer", "compute-sanitizer")] {
+        let missing = scene.run(Some(part), 60.0);
+        assert!(!missing.contains(part), "{missing}");
+        let report = scene.report();
+        let told = format!("`{part}`: not available here: {program} is not installed\n");
+        assert!(report.contains(&told), "{report}");
+        // It is looked for again.
+        scene.install(program, "echo '========= ERROR SUMMARY: 0 errors'");
+        scene.run(Some(part), 60.0);
+        assert_eq!(scene.state(part), State::Done);
+        assert!(scene.report().contains("SUMMARY: 0 errors\n```\n"));
+    }
+}
+
+#[test]
+fn what_the_search_for_memory_errors_finds_is_a_failure() {
+    let scene = Scene::new("sanitizer");
+    let found = "echo '========= Invalid __global__ read of size 4'; exit 1";
+    scene.install("compute-sanitizer", found);
+    let missing = scene.run(Some("sanitizer"), 60.0);
+    assert!(missing.contains("sanitizer"), "{missing}");
+    assert_eq!(scene.state("sanitizer"), State::Failed);
+    assert!(scene.report().contains("========= Invalid __global__ read"));
+}
+
+#[test]
+fn an_agreement_that_says_nothing_has_its_error_in_the_place_of_a_row() {
+    let scene = Scene::new("silent");
+    for (file, error) in [
+        ("silent", "asap bench agree printed nothing"),
+        ("no-gpu", "the driver finds no GPU"),
+    ] {
+        std::fs::write(scene.file(file), "").unwrap();
+        scene.run(Some("agree-tf32"), 60.0);
+        let report = scene.report();
+        assert_eq!(scene.state("agree-tf32"), State::Failed, "{report}");
+        assert!(!report.contains("| tf32 |"), "{report}");
+        assert!(report.contains(error), "{report}");
     }
 }
 

@@ -12,7 +12,7 @@ const REPETITIONS: usize = 5;
 /// The part of a report that a processor has not.
 #[derive(Default, Serialize)]
 pub(super) struct OnDevice {
-    /// Memory of the network there.
+    /// The most memory that was taken there.
     #[serde(skip_serializing_if = "Option::is_none")]
     device_bytes: Option<usize>,
     /// Kernels of a step.
@@ -63,8 +63,9 @@ pub(super) fn of(job: &mut Job, step: Step, profile: bool) -> Result<OnDevice> {
         }
     }
     let engine = job.network.device();
+    let device = engine.map(|engine| engine.device()).transpose()?;
     Ok(OnDevice {
-        device_bytes: engine.map(|engine| engine.bytes()),
+        device_bytes: device.map(|device| device.peak_bytes()),
         launches: Some(count),
         kernels: profile.then_some(kernels),
     })

@@ -182,11 +182,6 @@ impl DeviceEngine {
         self.precision
     }
 
-    /// Bytes that the plan takes on the device, images not counted.
-    pub fn bytes(&self) -> usize {
-        self.built.sizes.bytes()
-    }
-
     fn slab(&self, slab: Slab) -> Result<(u64, usize), Error> {
         let Built { bases, sizes, .. } = &self.built;
         let average = || self.average.as_ref().ok_or_else(no_average);

@@ -96,6 +96,9 @@ pub trait Device: Send {
     /// Gives memory back, once everything launched so far has run.
     fn free(&mut self, address: u64);
 
+    /// The most bytes of such memory that there were at any one time.
+    fn peak_bytes(&self) -> usize;
+
     /// Copies to the device: everything launched so far still sees what was there before. Returns before it is done, if it is
     /// not much.
     ///

@@ -8,7 +8,7 @@ use crate::fast;
 
 /// All forms of a subject.
 pub(crate) fn of(_subject: &Subject) -> Vec<Form> {
-    let levels = Level::available().into_iter();
+    let levels = Level::available();
     let both = levels.flat_map(|level| (1..=3).map(move |threads| (level, threads)));
     both.map(|(level, threads)| Form {
         how: format!("{level} on {threads} threads"),

@@ -25,6 +25,7 @@ const CAPACITY: Capacity = Capacity {
 pub(crate) struct HostDevice {
     kernels: &'static Kernels,
     allocations: BTreeMap<u64, Allocation>,
+    peak_bytes: usize,
     graphs: Vec<Vec<Launch>>,
     clock: Instant,
     copies: Vec<Option<Fetched>>,
@@ -62,6 +63,7 @@ impl HostDevice {
         Self {
             kernels,
             allocations: BTreeMap::new(),
+            peak_bytes: 0,
             graphs: Vec::new(),
             clock: Instant::now(),
             copies: Vec::new(),
@@ -167,6 +169,8 @@ impl Device for HostDevice {
         // SAFETY: the allocation begins with its guard.
         let address = unsafe { allocation.begin.add(GUARD) } as u64;
         self.allocations.insert(address, allocation);
+        let bytes = self.allocations.values().map(|a| a.bytes).sum();
+        self.peak_bytes = self.peak_bytes.max(bytes);
         Ok(address)
     }
 
@@ -176,6 +180,10 @@ impl Device for HostDevice {
             .remove(&address)
             .unwrap_or_else(|| panic!("{address:#x} was not allocated"));
         allocation.check(address).unwrap();
+    }
+
+    fn peak_bytes(&self) -> usize {
+        self.peak_bytes
     }
 
     fn upload(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {

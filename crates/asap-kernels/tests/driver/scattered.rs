@@ -30,6 +30,10 @@ impl Device for Scattered {
         self.elsewhere(|device| device.free(address));
     }
 
+    fn peak_bytes(&self) -> usize {
+        self.0.peak_bytes()
+    }
+
     fn upload(&mut self, address: u64, bytes: &[u8]) -> Result<(), Error> {
         self.elsewhere(|device| device.upload(address, bytes))
     }

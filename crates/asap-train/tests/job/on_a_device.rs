@@ -240,6 +240,26 @@ fn a_run_goes_on_in_another_place_and_says_so() {
 }
 
 #[test]
+fn what_a_device_cannot_train_leaves_no_folder() {
+    let folder = TemporaryFolder::new();
+    let mut config = short();
+    // The last cell comes after two that double its channels.
+    (config.train.channels, config.train.cells) = (72, 4);
+    let run = folder.run("wide");
+    let job = Job::train(
+        run.clone(),
+        config,
+        DARTS_V2.clone(),
+        &Stripes,
+        vec![],
+        place(),
+    );
+    let error = job.err().unwrap().to_string();
+    assert!(error.contains("288 channels"), "{error}");
+    assert!(!run.path().exists());
+}
+
+#[test]
 fn images_lie_on_the_device_where_it_can_vary_them() {
     let folder = TemporaryFolder::new();
     for auto_augment in [false, true] {

@@ -3,7 +3,7 @@
 mod commands;
 mod staging;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -39,8 +39,9 @@ pub struct CudaDevice {
     /// Copies from the device that nobody has asked for yet.
     transfers: HashMap<u64, Transfer>,
     next_copy: u64,
-    /// What has been allocated and not given back: it goes with the device, though the context may stay for another.
-    allocations: HashSet<u64>,
+    /// What has been allocated and not given back, with its bytes: it goes with the device, though the context may stay for another.
+    allocations: HashMap<u64, usize>,
+    peak_bytes: usize,
     module: Arc<CudaModule>,
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
@@ -100,7 +101,8 @@ impl CudaDevice {
                 clock: None,
                 transfers: HashMap::new(),
                 next_copy: 0,
-                allocations: HashSet::new(),
+                allocations: HashMap::new(),
+                peak_bytes: 0,
                 module,
                 stream,
                 context,
@@ -118,6 +120,9 @@ impl CudaDevice {
                 at(&"there is no NVIDIA driver: libcuda.so.1 is not found")
             }
             sys::CUresult::CUDA_ERROR_NO_DEVICE => at(&"the driver finds no GPU"),
+            sys::CUresult::CUDA_ERROR_INVALID_DEVICE => {
+                at(&"the driver finds no GPU with this number; the first is 0")
+            }
             _ => at(&error),
         })?;
         if device.most_shared_bytes < LEAST_SHARED_BYTES {
@@ -231,13 +236,21 @@ impl CudaDevice {
         let _ = self.synchronise().or_else(|_| self.synchronise());
     }
 
-    /// What will have happened when everything launched so far has run.
-    fn mark(&self) -> Result<CudaEvent, Error> {
+    fn new_event(&self) -> Result<CudaEvent, Error> {
         let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
         let event = self.context.new_event(Some(flags));
-        let event = event.map_err(|error| self.failed("an event", error))?;
+        event.map_err(|error| self.failed("an event", error))
+    }
+
+    fn record_event(&self, event: &CudaEvent) -> Result<(), Error> {
         let recorded = event.record(&self.stream);
-        recorded.map_err(|error| self.failed("an event", error))?;
+        recorded.map_err(|error| self.failed("an event", error))
+    }
+
+    /// What will have happened when everything launched so far has run.
+    fn mark(&self) -> Result<CudaEvent, Error> {
+        let event = self.new_event()?;
+        self.record_event(&event)?;
         Ok(event)
     }
 
@@ -271,7 +284,7 @@ impl Drop for CudaDevice {
     fn drop(&mut self) {
         // Nobody gives memory back that a copy still reads or writes.
         self.wait();
-        for address in std::mem::take(&mut self.allocations) {
+        for address in std::mem::take(&mut self.allocations).into_keys() {
             self.free(address);
         }
     }

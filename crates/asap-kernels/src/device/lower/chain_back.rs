@@ -150,9 +150,15 @@ impl Lowering<'_> {
         for y in &upstream {
             work.bytes += value_bytes(y) * (self.plan.batch * out.len()) as f64;
         }
-        if self.goal.weights() {
-            work.operations *= 2.0;
-        }
+        work.operations = match self.goal.weights() {
+            // The convolution again and its kernel's gradients; gradients through the product and of its kernel.
+            true => 2.0 * work.operations,
+            // Through the product alone.
+            false => {
+                let values = self.plan.batch * out.len() * chains.len();
+                2.0 * (channels * values) as f64
+            }
+        };
         self.launch(kernel, [splits, groups], floats, &jobs, work);
         if !reductions.is_empty() {
             self.reduce(&reductions);

@@ -249,6 +249,16 @@ fn nor_does_what_nvcc_makes_of_that() {
     a_step_agrees(HostDevice::watched_nvcc);
 }
 
+#[test]
+fn the_most_memory_is_what_was_taken_at_one_time() {
+    let mut device = chosen::device(1);
+    let first = device.allocate(1000).unwrap();
+    device.allocate(24).unwrap();
+    device.free(first);
+    device.allocate(100).unwrap();
+    assert_eq!(device.peak_bytes(), 1024);
+}
+
 /// As many bytes as every GPU has that kernels are compiled for.
 const LEAST_SHARED_BYTES: usize = 99 << 10;
 
