@@ -69,6 +69,12 @@ fn computed(case: &Case, precision: Precision) -> Computed {
 #[test]
 fn what_does_not_fit_an_operation_is_refused() {
     let config = OperationConfig::new(CellOperation::Dilated { kernel: 3 }, 3);
+    let none = OperationConfig {
+        stride: 3,
+        ..config.clone()
+    };
+    let device = chosen::device(1);
+    assert!(DeviceOperation::new(device, &none, [2, 4, 5], Precision::F32).is_err());
     let device = chosen::device(1);
     let mut operation = DeviceOperation::new(device, &config, [2, 4, 5], Precision::F32).unwrap();
     let shapes = operation_parameters(&config).unwrap();
@@ -94,10 +100,4 @@ fn what_does_not_fit_an_operation_is_refused() {
         let message = refused.unwrap_err().to_string();
         assert!(message.contains("expected"), "{message}");
     }
-    let none = OperationConfig {
-        stride: 3,
-        ..config
-    };
-    let device = chosen::device(1);
-    assert!(DeviceOperation::new(device, &none, [2, 4, 5], Precision::F32).is_err());
 }
