@@ -114,19 +114,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use clap::Parser;
     use std::os::unix::fs::PermissionsExt;
-
-    #[derive(Parser)]
-    struct Bench {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
 
     /// What the comparison on a GPU ends with.
     fn error(python: &Path, words: &[&str]) -> String {
-        let words = [&["bench", "--peer", "python", "--device", "cuda"], words].concat();
-        let arguments = Bench::parse_from(words).arguments;
+        let arguments = Arguments::parsed(&[&["--device", "cuda"], words].concat()).unwrap();
         let gpu = arguments.gpu().unwrap().unwrap();
         format!("{:#}", run(python, &arguments, &gpu).unwrap_err())
     }

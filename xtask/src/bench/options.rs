@@ -126,23 +126,27 @@ impl Arguments {
 }
 
 #[cfg(test)]
+impl Arguments {
+    /// What `cargo xtask bench --peer python3 WORDS` says.
+    pub(super) fn parsed(words: &[&str]) -> Result<Self> {
+        use clap::{Args, FromArgMatches};
+        let command = Self::augment_args(clap::Command::new("bench"));
+        let words = ["bench", "--peer", "python3"].iter().chain(words);
+        Ok(Self::from_arg_matches(
+            &command.try_get_matches_from(words)?,
+        )?)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Bench {
-        #[command(flatten)]
-        arguments: Arguments,
-    }
 
     fn subjects(words: &str) -> Result<Vec<Subject>> {
-        let words = ["bench", "--peer", "python3"]
-            .into_iter()
-            .chain(words.split_whitespace());
-        Bench::try_parse_from(words)?.arguments.subjects()
+        let words: Vec<&str> = words.split_whitespace().collect();
+        Arguments::parsed(&words)?.subjects()
     }
 
     fn names(words: &str) -> Vec<String> {
@@ -200,10 +204,8 @@ mod tests {
     #[test]
     fn a_gpu_is_named_as_asap_names_it() {
         let gpu = |words: &str| {
-            let words = ["bench", "--peer", "python3"]
-                .into_iter()
-                .chain(words.split_whitespace());
-            Bench::try_parse_from(words).unwrap().arguments.gpu()
+            let words: Vec<&str> = words.split_whitespace().collect();
+            Arguments::parsed(&words).unwrap().gpu()
         };
         assert_eq!(gpu("").unwrap(), None);
         let found = gpu("--device cuda:1 --precision bf16").unwrap().unwrap();
