@@ -116,24 +116,24 @@ impl Augmentation {
 
 /// What happens to one image.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Placement {
+pub(crate) struct Placement {
     /// How far down in the image the window lies, in pixels.
-    pub down: isize,
+    pub(crate) down: isize,
     /// How far right in the image the window lies, in pixels.
-    pub right: isize,
+    pub(crate) right: isize,
     /// Whether the window is mirrored.
-    pub flip: bool,
+    pub(crate) flip: bool,
     /// What of the window, mirrored or not, becomes 0.
-    pub cutout: Option<Rectangle>,
+    pub(crate) cutout: Option<Rectangle>,
 }
 
 /// A part of an image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rectangle {
+pub(crate) struct Rectangle {
     /// From the top.
-    pub rows: Range<usize>,
+    pub(crate) rows: Range<usize>,
     /// From the left.
-    pub columns: Range<usize>,
+    pub(crate) columns: Range<usize>,
 }
 
 impl Rectangle {

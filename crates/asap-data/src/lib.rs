@@ -26,13 +26,13 @@ mod hub;
 mod hue;
 mod idx;
 mod imagenet;
+mod indexed;
 mod manifest;
 mod matlab;
 mod memory;
 mod normalisation;
 mod parallel;
 mod pictures;
-mod placed;
 mod random;
 mod resize;
 mod resized_crop;
@@ -66,8 +66,8 @@ pub use manifest::{Download, Manifest, ManifestFile};
 
 pub use split::{Split, SplitConfig, stratified_subset};
 
-pub use augmentation::{Augmentation, Placement, Rectangle};
+pub use augmentation::Augmentation;
 pub use batches::{Batch, BatchConfig, Batches, Pass, Prepared};
 pub use colour_jitter::ColourJitter;
+pub use indexed::{Draws, IndexedBatch, IndexedBatches, IndexedImage};
 pub use normalisation::Normalisation;
-pub use placed::{PlacedBatches, PlacedImage};

@@ -72,6 +72,19 @@ struct Norm {
     u32 pixels;
 };
 
+// How a batch out of a set of images is varied: what image `i` draws is that of ChaCha8 keyed by `seed`, `purpose`, `pass` and `first + i`,
+// asap-data's draws in its order.
+struct Variation {
+    u64 seed;
+    u64 purpose;
+    u64 pass;
+    u64 first;
+    u32 padding; // width of the black frame that the window moves in
+    u32 flip;    // whether every other image, by chance, is mirrored
+    u32 cutout;  // side of the square that becomes 0; 0: none
+    u32 reserved;
+};
+
 // All that may change between two steps.
 struct Step {
     u32 images;
@@ -96,6 +109,7 @@ struct Step {
     double mean_kept;    // Adam's first beta
     double square_kept;  // and the second
     double square_scale; // root of the bias of the squares
+    Variation variation;
 };
 
 // --- chain.cu -------------------------------------------------------------------------------------------------------------
@@ -440,22 +454,14 @@ struct alphas_job {
 
 // --- images.cu ------------------------------------------------------------------------------------------------------------
 
-// How an image of a batch is shown: `index` in the set, how far the window lies below and right of it (what is beyond the edge is
-// byte 0), whether the window is mirrored from left to right, and the rectangle that becomes 0.0 afterwards, in places of the
-// batch's image (empty: `cutout_top == cutout_bottom`).
+// An image of a batch: `index` in the set.
 struct Showing {
     u32 index;
     u32 label;
-    short down;
-    short right;
-    short cutout_top;
-    short cutout_bottom;
-    short cutout_left;
-    short cutout_right;
-    u32 mirrored;
 };
 
-// `pixels[image] = normalised window of set[index]`, `labels[image]`.
+// `pixels[image] = normalised window of set[index]`, varied as the step says, and `labels[image]`. What of the window is beyond the edge is
+// byte 0. Shared memory: a `Placement` for each image that a block has pixels of.
 struct images_job {
     const u8 *set;          // [images][height][width][channels]
     const float *normalised; // [channels][256]

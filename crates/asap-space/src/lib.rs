@@ -12,7 +12,10 @@ mod slab_map;
 mod tensors;
 
 pub use asap_kernels::device::{AlphaDescent, Alphas, Descent, Precision};
-pub use asap_kernels::device::{Device, DeviceEngine, Launch, abi::Showing};
+pub use asap_kernels::device::{
+    Device, DeviceEngine, KeptImages, Launch,
+    abi::{Showing, Variation},
+};
 pub use asap_kernels::{Level, Regularisation, Wanted};
 pub use config::{Execution, Form, NetworkConfig, StemForm};
 pub use darts::{DartsAlphas, DartsLayout, DartsNetwork, darts_alpha_gradients, darts_op_weights};

@@ -5,8 +5,8 @@ use asap_genotype::{OpSet, OpWeights, Topology};
 use asap_kernels::Error;
 use asap_kernels::device::{Capacity, Device, Fetched, Launch, Part};
 use asap_space::{
-    Accelerator, Alphas, Execution, Form, Network, NetworkConfig, Place, Precision, Regularisation,
-    Showing, StemForm, StepImages, Wanted,
+    Accelerator, Alphas, Execution, Form, KeptImages, Network, NetworkConfig, Place, Precision,
+    Regularisation, Showing, StemForm, StepImages, Variation, Wanted,
 };
 
 /// Images of a batch.
@@ -129,7 +129,10 @@ fn furnish(network: &mut Network) {
     };
     network.set_alphas(&alphas).unwrap();
     let showings = [Showing::default(); BATCH];
-    let images = StepImages::Kept(&showings);
+    let images = StepImages::Kept(KeptImages {
+        showings: &showings,
+        variation: Variation::default(),
+    });
     network
         .start_step(images, &ones, Wanted::Weights, Regularisation::default())
         .unwrap();
@@ -142,12 +145,16 @@ fn count(launches: &[Launch]) -> (usize, f64, f64) {
     (launches.len(), bytes, operations)
 }
 
+/// Operations of products.
+const WEIGHT_OPERATIONS: f64 = 130e9;
+const ALPHA_OPERATIONS: f64 = 78e9;
+
 #[test]
-fn a_step_of_the_papers_search_has_the_launches_and_no_more_bytes_than_docs_say() {
+fn a_step_of_the_papers_search_has_the_launches_bytes_and_arithmetic_that_docs_say() {
     // docs/performance.md has these.
     for (precision, memory, weight_bytes, alpha_bytes) in [
-        (Precision::Tf32, 1751, 16.58e9, 15.55e9),
-        (Precision::Bf16, 1003, 11.33e9, 10.56e9),
+        (Precision::Tf32, 1751, 17.08e9, 15.96e9),
+        (Precision::Bf16, 1003, 11.83e9, 10.96e9),
     ] {
         let mut network = network(precision);
         furnish(&mut network);
@@ -163,11 +170,16 @@ fn a_step_of_the_papers_search_has_the_launches_and_no_more_bytes_than_docs_say(
             weight.0 == 748 && alpha.0 == 633,
             "{precision:?}: {found:?}"
         );
-        assert!(weight.1 <= weight_bytes, "{precision:?}: {found:?}");
-        assert!(alpha.1 <= alpha_bytes, "{precision:?}: {found:?}");
-        assert!(
-            weight.2 <= 130e9 && alpha.2 <= 78.1e9,
-            "{precision:?}: {found:?}"
-        );
+        for (found_there, documented) in [
+            (weight.1, weight_bytes),
+            (alpha.1, alpha_bytes),
+            (weight.2, WEIGHT_OPERATIONS),
+            (alpha.2, ALPHA_OPERATIONS),
+        ] {
+            assert!(
+                (found_there / documented - 1.0).abs() < 1e-2,
+                "{documented}, {precision:?}: {found:?}"
+            );
+        }
     }
 }

@@ -3,8 +3,8 @@
 //! Which images come, and how they are varied, is a function of the number of the batch alone. A run
 //! that goes on at batch `n` sees what it would have seen.
 
-use asap_data::{Batch, Batches, PlacedBatches, PlacedImage, Prepared};
-use asap_space::{Images, Network, Showing, StepImages};
+use asap_data::{Augmentation, Batch, Batches, IndexedBatch, IndexedBatches, Prepared};
+use asap_space::{Images, KeptImages, Network, Showing, StepImages, Variation};
 
 use crate::error::Result;
 
@@ -13,14 +13,20 @@ pub(crate) enum ImageBatch {
     /// With its pixels.
     Prepared(Batch),
     /// Of images that lie on the device.
-    Kept(Vec<Showing>),
+    Kept(KeptBatch),
+}
+
+/// A batch that a device makes by itself.
+pub(crate) struct KeptBatch {
+    showings: Vec<Showing>,
+    variation: Variation,
 }
 
 impl ImageBatch {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Prepared(batch) => batch.labels.len(),
-            Self::Kept(showings) => showings.len(),
+            Self::Kept(kept) => kept.showings.len(),
         }
     }
 
@@ -31,7 +37,10 @@ impl ImageBatch {
                 pixels: &batch.pixels,
                 labels: &batch.labels,
             }),
-            Self::Kept(showings) => StepImages::Kept(showings),
+            Self::Kept(kept) => StepImages::Kept(KeptImages {
+                showings: &kept.showings,
+                variation: kept.variation,
+            }),
         }
     }
 }
@@ -47,7 +56,7 @@ pub(crate) struct ImageStream {
 enum Source {
     /// Prepared ahead; absent before the first.
     Host(Option<Prepared>),
-    Device(Box<PlacedBatches>),
+    Device(Box<IndexedBatches>),
 }
 
 impl ImageStream {
@@ -59,16 +68,16 @@ impl ImageStream {
         first: usize,
         beside: Option<&Self>,
     ) -> Result<Self> {
-        let placed = match network.device() {
-            Some(_) => batches.placed(),
+        let indexed = match network.device() {
+            Some(_) => batches.indexed(),
             None => None,
         };
-        let source = match placed {
-            Some(placed) => {
+        let source = match indexed {
+            Some(indexed) => {
                 if !beside.is_some_and(Self::is_on_device) {
-                    network.keep_images(placed.images(), placed.tables())?;
+                    network.keep_images(indexed.images(), indexed.tables())?;
                 }
-                Source::Device(Box::new(placed))
+                Source::Device(Box::new(indexed))
             }
             None => Source::Host(None),
         };
@@ -89,9 +98,9 @@ impl ImageStream {
     pub(crate) fn next(&mut self) -> Result<ImageBatch> {
         let (pass, position) = (self.next / self.per_pass, self.next % self.per_pass);
         let batch = match &mut self.source {
-            Source::Device(placed) => {
-                let batch = placed.batch(pass, position);
-                ImageBatch::Kept(batch.iter().map(showing).collect())
+            Source::Device(indexed) => {
+                let batch = indexed.batch(pass, position);
+                ImageBatch::Kept(KeptBatch::new(&batch, &indexed.augmentation()))
             }
             Source::Host(prepared) => {
                 if position == 0 {
@@ -106,22 +115,26 @@ impl ImageStream {
     }
 }
 
-/// An image as a device is told to show it. Sides of images have far fewer pixels than 2^15.
-fn showing(image: &PlacedImage) -> Showing {
-    let placement = &image.placement;
-    let (rows, columns) = match &placement.cutout {
-        Some(cutout) => (cutout.rows.clone(), cutout.columns.clone()),
-        None => (0..0, 0..0),
-    };
-    Showing {
-        index: image.index,
-        label: image.label,
-        down: placement.down as i16,
-        right: placement.right as i16,
-        cutout_top: rows.start as i16,
-        cutout_bottom: rows.end as i16,
-        cutout_left: columns.start as i16,
-        cutout_right: columns.end as i16,
-        mirrored: u32::from(placement.flip),
+impl KeptBatch {
+    fn new(batch: &IndexedBatch, augmentation: &Augmentation) -> Self {
+        let showings = batch.images.iter().map(|image| Showing {
+            index: image.index,
+            label: image.label,
+        });
+        let draws = batch.draws;
+        Self {
+            showings: showings.collect(),
+            variation: Variation {
+                seed: draws.seed,
+                purpose: draws.purpose,
+                pass: draws.epoch,
+                first: draws.first,
+                // Sides of images have far fewer pixels than 2^31.
+                padding: augmentation.crop_padding as u32,
+                flip: u32::from(augmentation.flip),
+                cutout: augmentation.cutout.unwrap_or(0) as u32,
+                reserved: 0,
+            },
+        }
     }
 }

@@ -111,7 +111,7 @@ impl<'a> Job<'a> {
     /// A new run that trains the cell of another, `from`, on other images, and tests it.
     ///
     /// # Errors
-    /// As [`Job::search`].
+    /// As [`Job::train`].
     pub fn transfer(
         folder: RunFolder,
         config: RunConfig,
@@ -132,7 +132,7 @@ impl<'a> Job<'a> {
     /// As [`Job::train`], from these weights and running statistics.
     ///
     /// # Errors
-    /// As [`Job::search`], and if they are of another network.
+    /// As [`Job::train`], and if they are of another network.
     pub fn train_from(
         folder: RunFolder,
         config: RunConfig,

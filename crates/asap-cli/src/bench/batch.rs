@@ -1,7 +1,7 @@
 //! Images made up for a benchmark: normal pixels, uniform labels.
 
 use anyhow::Result;
-use asap_space::{Images, Network, Showing, StepImages};
+use asap_space::{Images, KeptImages, Network, Showing, StepImages, Variation};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -25,7 +25,7 @@ impl Batch {
 pub(super) enum Shown {
     /// With every step.
     Given(Batch),
-    /// It lies on the device.
+    /// It lies on the device, to be shown as it is.
     Kept(Vec<Showing>),
 }
 
@@ -33,7 +33,10 @@ impl Shown {
     pub(super) fn images(&self) -> StepImages<'_> {
         match self {
             Self::Given(batch) => StepImages::Given(batch.images()),
-            Self::Kept(showings) => StepImages::Kept(showings),
+            Self::Kept(showings) => StepImages::Kept(KeptImages {
+                showings,
+                variation: Variation::default(),
+            }),
         }
     }
 }
@@ -74,7 +77,6 @@ impl Random {
             let showing = |index: usize| Showing {
                 index: index as u32,
                 label: self.label(classes),
-                ..Showing::default()
             };
             Shown::Kept((first..first + batch).map(showing).collect())
         }))

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use asap_data::{
-    Augmentation, Batch, BatchConfig, Batches, Dataset, DatasetParts, Normalisation, Pass,
-    PlacedImage,
+    Augmentation, Batch, BatchConfig, Batches, Dataset, DatasetParts, Draws, Normalisation, Pass,
 };
 use candle_core::Device;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Images of 6 x 5 pixels; every byte of image `i` is about `i`, and its label is `i % 3`.
 fn dataset(images: u32, channels: usize) -> Arc<Dataset> {
@@ -274,19 +275,34 @@ fn settings_that_cannot_work_are_refused_before_anything_runs() {
     assert!(new(&[0], &padded).contains("crop padding"));
 }
 
-/// The pixels of an image out of the whole set, read as a placement says: from the window, mirrored, looked up, cut out of.
-fn shown(images: &[u8], table: &[f32; 256], placed: &PlacedImage) -> Vec<f32> {
+/// What an image draws first, from 0 to below each of `bounds`.
+fn drawn(draws: Draws, image: usize, bounds: [u32; 5]) -> [isize; 5] {
+    let place = [
+        draws.seed,
+        draws.purpose,
+        draws.epoch,
+        draws.first + image as u64,
+    ];
+    let key = place.map(u64::to_le_bytes).concat();
+    let mut random = ChaCha8Rng::from_seed(key.try_into().unwrap());
+    // The high half of the product; that a draw is refused takes some hundred million others.
+    bounds.map(|bound| ((u64::from(random.next_u32()) * u64::from(bound)) >> 32) as isize)
+}
+
+/// The pixels of an image out of the whole set, as `VARIED` varies it: of the window, mirrored, looked up, cut out of.
+fn shown(image: &[u8], table: &[f32; 256], drawn: [isize; 5]) -> Vec<f32> {
     let (height, width) = (6_isize, 5_isize);
-    let placement = &placed.placement;
+    let [down, right, mirrored, row, column] = drawn;
     let pixel = |y: isize, x: isize| {
-        let cut = placement.cutout.as_ref().is_some_and(|cutout| {
-            cutout.rows.contains(&(y as usize)) && cutout.columns.contains(&(x as usize))
-        });
-        let column = if placement.flip { width - 1 - x } else { x };
-        let (from_y, from_x) = (y + placement.down, column + placement.right);
+        let cut = (row - 1..row + 1).contains(&y) && (column - 1..column + 1).contains(&x);
+        let of_window = if mirrored == 1 { width - 1 - x } else { x };
+        let (from_y, from_x) = (y + down - 2, of_window + right - 2);
         let inside = (0..height).contains(&from_y) && (0..width).contains(&from_x);
-        let at = placed.index as isize * height * width + from_y * width + from_x;
-        let byte = if inside { images[at as usize] } else { 0 };
+        let byte = if inside {
+            image[(from_y * width + from_x) as usize]
+        } else {
+            0
+        };
         if cut { 0.0 } else { table[byte as usize] }
     };
     (0..height)
@@ -296,22 +312,28 @@ fn shown(images: &[u8], table: &[f32; 256], placed: &PlacedImage) -> Vec<f32> {
 }
 
 #[test]
-fn placed_images_are_those_of_the_batches_pixel_by_pixel() {
+fn batches_without_pixels_say_all_that_makes_those_with_pixels() {
     let mut config = training(VARIED, 7);
     // Black is not 0, so that the frame and what is cut out differ.
     config.normalisation.mean = vec![0.25];
     let batches = batches(&config);
-    let mut placed = batches.placed().unwrap();
-    let images = placed.images().to_vec();
-    let table = placed.tables()[0];
+    let mut indexed = batches.indexed().unwrap();
+    assert_eq!(indexed.augmentation(), VARIED);
+    let set = indexed.images().to_vec();
+    let table = indexed.tables()[0];
     for (epoch, first) in [(0, 0), (3, 2)] {
         for (step, batch) in (first..).zip(epoch_of(&batches, epoch, first)) {
-            let found = placed.batch(epoch, step);
-            let labels: Vec<u32> = found.iter().map(|image| image.label).collect();
+            let found = indexed.batch(epoch, step);
+            let labels: Vec<u32> = found.images.iter().map(|image| image.label).collect();
             assert_eq!(labels, batch.labels);
             let pixels: Vec<f32> = found
+                .images
                 .iter()
-                .flat_map(|image| shown(&images, &table, image))
+                .enumerate()
+                .flat_map(|(at, image)| {
+                    let bytes = &set[image.index as usize * 30..][..30];
+                    shown(bytes, &table, drawn(found.draws, at, [5, 5, 2, 6, 5]))
+                })
                 .collect();
             assert_eq!(pixels, batch.pixels, "epoch {epoch}, step {step}");
         }
@@ -319,7 +341,7 @@ fn placed_images_are_those_of_the_batches_pixel_by_pixel() {
 }
 
 #[test]
-fn batches_whose_images_change_in_other_ways_have_no_placed_ones() {
+fn batches_whose_images_change_in_other_ways_are_made_with_their_pixels() {
     let changed = Augmentation {
         auto_augment: true,
         ..VARIED
@@ -329,11 +351,11 @@ fn batches_whose_images_change_in_other_ways_have_no_placed_ones() {
         ..Augmentation::NONE
     };
     for augmentation in [changed, resized] {
-        assert!(batches(&training(augmentation, 7)).placed().is_none());
+        assert!(batches(&training(augmentation, 7)).indexed().is_none());
     }
     let config = BatchConfig {
         pass: Pass::Evaluation,
         ..training(VARIED, 7)
     };
-    assert!(batches(&config).placed().is_none());
+    assert!(batches(&config).indexed().is_none());
 }

@@ -58,12 +58,14 @@ plain! {
         scale_gradient: u64, shift_gradient: u64, running_mean: u64, running_variance: u64,
         channels: u32, pixels: u32,
     }
+    /// How a batch out of a set of images is varied.
+    Variation { seed: u64, purpose: u64, pass: u64, first: u64, padding: u32, flip: u32, cutout: u32, reserved: u32 }
     /// All that may change between two steps.
     Step {
         images: u32, train: u32, want_weights: u32, want_op_weights: u32, label_smoothing: f32, auxiliary_weight: f32,
         drop_path: f32, kept_scale: f32, seed: u64, learning_rate: f32, momentum: f32, weight_decay: f32, clip: f32,
         nesterov: u32, share: f32, temperature: f64, alpha_rate: f64, alpha_decay: f64, mean_kept: f64, square_kept: f64,
-        square_scale: f64,
+        square_scale: f64, variation: Variation,
     }
     /// A chain, there.
     ChainForward {
@@ -152,11 +154,8 @@ plain! {
         parameters: u64, mean: u64, square: u64, gradient: u64, phi: u64, weight: u64, slope: u64, op_weight_gradients: u64,
         op_weights: u64, outcome: u64, edges: u64, nodes: u64, alphas: u32, edges_count: u32, nodes_count: u32, logits: u32,
     }
-    /// How an image of a batch is shown.
-    Showing {
-        index: u32, label: u32, down: i16, right: i16, cutout_top: i16, cutout_bottom: i16, cutout_left: i16,
-        cutout_right: i16, mirrored: u32,
-    }
+    /// An image of a batch.
+    Showing { index: u32, label: u32 }
     /// A batch out of a set of images.
     Images {
         set: u64, normalised: u64, showings: u64, pixels: u64, labels: u64, height: u32, width: u32, channels: u32,

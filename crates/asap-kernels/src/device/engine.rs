@@ -142,6 +142,9 @@ impl DeviceEngine {
         }
         self.forget_alphas();
         self.forget_average();
+        if let Some(images) = &mut self.images {
+            images.launch = None;
+        }
         // The old memory goes first: two plans may not fit side by side.
         let empty = Built {
             block: 0,

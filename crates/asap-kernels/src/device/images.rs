@@ -1,9 +1,26 @@
 //! Sets of images that lie on the device, and the batches made of them there.
 
-use super::abi::{self, Showing};
+use super::abi::{self, Showing, Variation};
 use super::engine::DeviceEngine;
 use super::launch::Launch;
 use crate::error::{Error, expect_len};
+
+/// Bytes of how an image is shown: numbers of 4 bytes, how far down and right, mirrored or not, and four edges.
+const PLACEMENT: u32 = 28;
+
+/// The images of so many pixels that a block has pixels of, at most.
+const fn placements(pixels: usize) -> u32 {
+    (abi::THREADS - 1).div_ceil(pixels as u32) + 1
+}
+
+/// A batch out of a set of images that lies on a device: which, and how they are varied there.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptImages<'a> {
+    /// Image by image.
+    pub showings: &'a [Showing],
+    /// The same for all, but for what each draws.
+    pub variation: Variation,
+}
 
 /// A set of images on the device.
 pub(super) struct ImageSet {
@@ -67,7 +84,11 @@ impl DeviceEngine {
     ///
     /// # Errors
     /// If there are none, one is asked for that is not there, or the device fails.
-    pub fn show(&mut self, showings: &[Showing]) -> Result<(), Error> {
+    pub fn show(&mut self, kept: KeptImages<'_>) -> Result<(), Error> {
+        let KeptImages {
+            showings,
+            variation,
+        } = kept;
         self.check_batch(showings.len())?;
         self.check_labels(showings.iter().map(|showing| showing.label))?;
         self.hand_over()?;
@@ -96,12 +117,14 @@ impl DeviceEngine {
             set.job = job;
         }
         self.step.images = showings.len() as u32;
+        self.step.variation = variation;
         self.device.upload(job.showings, abi::bytes(showings))?;
-        let pixels = batch * (job.height * job.width) as usize;
+        let image = (job.height * job.width) as usize;
+        let pixels = batch * image;
         set.launch = Some(Launch {
             kernel: "images",
             grid: [pixels.div_ceil(abi::THREADS as usize) as u32, 1, 1],
-            shared_bytes: 0,
+            shared_bytes: placements(image) * PLACEMENT,
             jobs: set.table,
             step: bases.step,
             work: Default::default(),

@@ -152,7 +152,8 @@ pub trait Device: Send {
     /// Forgets what was recorded.
     fn forget(&mut self, graph: u64);
 
-    /// Seconds that each of these launches takes, one after the other.
+    /// Seconds that each of these launches takes, one after the other. They may run more than once: what they move, alphas or weights
+    /// or averages, moves as often.
     ///
     /// # Errors
     /// If the device fails.

@@ -22,6 +22,7 @@ pub use alphas::{AlphaDescent, Alphas};
 #[cfg(feature = "cuda")]
 pub use cuda::CudaDevice;
 pub use engine::{DeviceEngine, Slab};
+pub use images::KeptImages;
 pub use launch::{Capacity, Device, Fetched, Launch, Part, Precision, Work};
 pub use operation::{DeviceOperation, Operated};
 pub use optimizer::Descent;

@@ -6,7 +6,7 @@ use super::launch::{Device, Precision};
 use super::program::Arena;
 use super::steps::StepOpWeights;
 use crate::error::{Error, expect_len};
-use crate::operation::{CellInputConfig, OperationConfig};
+use crate::operation::{CellInputConfig, OperationConfig, check_numbers};
 use crate::plan::{BufferAt, Door, Place, Plan, View};
 use crate::regularisation::Regularisation;
 use crate::run::Wanted;
@@ -35,7 +35,7 @@ impl DeviceOperation {
     /// The sum of operations, each times its op weight, for sources `[n, h, w]`. Threads and level of `config` are the processor's.
     ///
     /// # Errors
-    /// If there is no such operation, memory is short, or the kernels have no room for something.
+    /// If there is no such operation, a size is 0, memory is short, or the kernels have no room for something.
     pub fn new(
         device: Box<dyn Device>,
         config: &OperationConfig,
@@ -43,6 +43,7 @@ impl DeviceOperation {
         precision: Precision,
     ) -> Result<Self, Error> {
         config.check()?;
+        check_sizes("device operation", [n, h, w])?;
         let plan = config.plan([n, config.channels, h, w]);
         Self::of(device, plan, precision)
     }
@@ -58,6 +59,7 @@ impl DeviceOperation {
         precision: Precision,
     ) -> Result<Self, Error> {
         config.check()?;
+        check_sizes("device cell input", [n, h, w])?;
         let plan = config.plan([n, config.inputs, h, w]);
         Self::of(device, plan, precision)
     }
@@ -142,6 +144,10 @@ impl DeviceOperation {
             .map(|(y, (a, b))| a.mul_add(y, *b))
             .collect())
     }
+}
+
+fn check_sizes(name: &'static str, [n, h, w]: [usize; 3]) -> Result<(), Error> {
+    check_numbers(name, &[("images", n), ("rows", h), ("columns", w)])
 }
 
 /// Parameters as they lie in a slab.

@@ -35,7 +35,7 @@ pub(super) fn nothing() -> Result<Tensor, Error> {
     Ok(Tensor::zeros(0, DType::F32, &Device::Cpu)?)
 }
 
-pub(super) fn check_numbers(name: &'static str, numbers: &[(&str, usize)]) -> Result<(), Error> {
+pub(crate) fn check_numbers(name: &'static str, numbers: &[(&str, usize)]) -> Result<(), Error> {
     match numbers.iter().find(|(_, number)| *number == 0) {
         Some((what, _)) => Err(argument(name, format!("1 or more {what}"), 0)),
         None => Ok(()),

@@ -7,6 +7,7 @@ mod arguments;
 mod config;
 mod custom_op;
 
+pub(crate) use arguments::check_numbers;
 pub use config::{CellInputConfig, OperationConfig};
 
 use candle_core::{DType, Device, Tensor};

@@ -59,6 +59,22 @@ impl Subject {
         }
     }
 
+    /// Whether any of it is a pointwise product or another convolution.
+    pub(crate) fn has_products(&self) -> bool {
+        let is_product = |operation: &CellOperation, stride: usize| match operation {
+            CellOperation::MaxPool | CellOperation::AveragePool => false,
+            CellOperation::Skip => stride > 1,
+            _ => true,
+        };
+        match self {
+            Self::Operations(config) => {
+                let mut operations = config.operations.iter();
+                operations.any(|operation| is_product(operation, config.stride))
+            }
+            Self::CellInput(_) => true,
+        }
+    }
+
     fn op_weights(&self) -> usize {
         match self {
             Self::Operations(config) => config.operations.len(),

@@ -75,6 +75,12 @@ fn what_does_not_fit_an_operation_is_refused() {
     };
     let device = chosen::device(1);
     assert!(DeviceOperation::new(device, &none, [2, 4, 5], Precision::F32).is_err());
+    for empty in [[0, 4, 5], [2, 0, 5], [2, 4, 0]] {
+        let device = chosen::device(1);
+        let refused = DeviceOperation::new(device, &config, empty, Precision::F32).err();
+        let message = refused.unwrap().to_string();
+        assert!(message.contains("1 or more"), "{message}");
+    }
     let device = chosen::device(1);
     let mut operation = DeviceOperation::new(device, &config, [2, 4, 5], Precision::F32).unwrap();
     let shapes = operation_parameters(&config).unwrap();

@@ -148,6 +148,11 @@ ASAP_EACH_BITS(ASAP_SHIFT_LEFT)
 #define ASAP_SHIFT_RIGHT(T) ASAP_SHIFT(shr_##T, T, x < 0 ? -1 : 0, x >> by)
 ASAP_EACH_WHOLE(ASAP_SHIFT_RIGHT)
 
+// The upper half of two registers side by side, shifted by the lower 5 bits of a number.
+ASAP_INLINE uint32_t shf_l_wrap_b32(uint32_t low, uint32_t high, uint32_t by) {
+    return static_cast<uint32_t>((uint64_t{high} << 32 | low) << (by & 31) >> 32);
+}
+
 // The lower `count` bits of a field, put into a number from bit `begin` on.
 #define ASAP_INSERT(T)                                                                            \
     ASAP_INLINE asap_##T bfi_##T(asap_##T field, asap_##T into, uint32_t begin, uint32_t count) { \

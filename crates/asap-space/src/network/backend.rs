@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use asap_kernels::device::{
-    AlphaDescent, Alphas, Descent, DeviceEngine, Slab, StepOpWeights, abi::Showing,
+    AlphaDescent, Alphas, Descent, DeviceEngine, KeptImages, Slab, StepOpWeights,
 };
 use asap_kernels::{Plan, Regularisation, Wanted};
 
@@ -16,7 +16,7 @@ pub enum StepImages<'a> {
     /// From the caller.
     Given(Images<'a>),
     /// From the set that lies on the device, see [`super::Network::keep_images`].
-    Kept(&'a [Showing]),
+    Kept(KeptImages<'a>),
 }
 
 impl<'a> From<Images<'a>> for StepImages<'a> {

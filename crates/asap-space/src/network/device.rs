@@ -61,7 +61,7 @@ impl Backend for OnDevice {
         let engine = self.engine.get_mut();
         match step.images {
             StepImages::Given(images) => engine.load(images.pixels, images.labels)?,
-            StepImages::Kept(showings) => engine.show(showings)?,
+            StepImages::Kept(kept) => engine.show(kept)?,
         }
         engine.step(step.op_weights, step.regularisation, step.wanted)?;
         self.descended.push(false);

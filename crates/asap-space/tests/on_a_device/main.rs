@@ -14,8 +14,8 @@ mod host;
 
 use asap_genotype::{CellKind, Edge, OpSet, OpWeights, Operation, Topology};
 use asap_space::{
-    Accelerator, Descent, Execution, Form, Images, Network, NetworkConfig, Place, Precision,
-    Regularisation, Showing, StemForm, StepImages, Wanted,
+    Accelerator, Descent, Execution, Form, Images, KeptImages, Network, NetworkConfig, Place,
+    Precision, Regularisation, Showing, StemForm, StepImages, Variation, Wanted,
 };
 
 const DESCENT: Descent = Descent {
@@ -331,7 +331,6 @@ fn images_that_lie_on_a_device_make_the_batches_that_are_given_to_the_processor(
     let showings = [4, 1].map(|index| Showing {
         index,
         label: index % 3,
-        ..Showing::default()
     });
     let shown = [4, 1].map(|index| &set[index * 64..][..64]).concat();
     let pixels: Vec<f32> = shown.iter().map(|byte| table[*byte as usize]).collect();
@@ -342,7 +341,10 @@ fn images_that_lie_on_a_device_make_the_batches_that_are_given_to_the_processor(
     let op_weights = OpWeights::uniform(found.topology());
     let regularisation = Regularisation::default();
     for round in 0..2 {
-        let kept = StepImages::Kept(&showings);
+        let kept = StepImages::Kept(KeptImages {
+            showings: &showings,
+            variation: Variation::default(),
+        });
         let losses = [(&mut found, kept), (&mut expected, given)].map(|(network, images)| {
             network
                 .start_step(images, &op_weights, Wanted::Weights, regularisation)

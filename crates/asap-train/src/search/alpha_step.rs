@@ -42,6 +42,7 @@ impl Search {
         }
         let begun = self.learner.here();
         let images = self.start_alpha_step(temperature)?;
+        // The first weight step of a process is looked at here: if both go wrong in it, it is the weights' loss that is told.
         let weight = self.learner.weight_step(None, regularisation)?;
         let alpha = self.follow_alphas(begun, images)?;
         self.prune(moment, temperature, progress)?;

@@ -209,9 +209,15 @@ impl Lowering<'_> {
         let outputs = self.plan.batch * size.strided(stride).len();
         let inputs = self.plan.batch * size.len();
         let taps: u32 = gathered.iter().map(|c| c.kernel * c.kernel).sum();
-        let sources = jobs
-            .iter()
-            .map(|job| value_bytes(&job.source.y) + value_bytes(&job.out));
+        let sources = jobs.iter().map(|job| {
+            let extra = if job.extra.at == 0 {
+                0.0
+            } else {
+                value_bytes(&job.extra)
+            };
+            let out = f64::from(1 + job.add) * value_bytes(&job.out);
+            value_bytes(&job.source.y) + extra + out
+        });
         let sources: f64 = sources.sum();
         let read: f64 = gathered.iter().map(|c| value_bytes(&c.z)).sum();
         let work = Work {

@@ -50,7 +50,7 @@ impl Lowering<'_> {
             "product_forward_tf32",
             "product_forward_bf16",
         ]);
-        let work = self.product_work(&shape, jobs.len());
+        let work = self.product_work(&shape, jobs.len(), [1, jobs.len()]);
         let grid = [splits, (shape.outputs as usize).div_ceil(64)];
         self.launch(kernel, grid, FORWARD_FLOATS, &jobs, work);
     }
@@ -77,7 +77,9 @@ impl Lowering<'_> {
             "product_input_gradient_bf16",
         ]);
         let pixels = self.plan.batch * (shape.height * shape.width) as usize;
-        let work = self.product_work(&shape, products.len());
+        // Besides being written, a source's gradient may be added to, and its sign be looked at.
+        let sides = 1 + usize::from(mask.is_some()) + usize::from(add);
+        let work = self.product_work(&shape, products.len(), [sides, terms(products.iter())]);
         let grid = [pixels.div_ceil(64), (shape.channels as usize).div_ceil(64)];
         self.launch(kernel, grid, INPUT_FLOATS, &[job], work);
     }
@@ -120,7 +122,8 @@ impl Lowering<'_> {
             "product_weight_gradient_tf32",
             "product_weight_gradient_bf16",
         ]);
-        let work = self.product_work(&shape, jobs.len());
+        let terms = terms(products.iter().map(|product| &product.upstream));
+        let work = self.product_work(&shape, jobs.len(), [1, terms]);
         self.launch(kernel, [splits, groups], WEIGHT_FLOATS, &jobs, work);
         self.reduce(&reductions);
     }
@@ -187,15 +190,26 @@ impl Lowering<'_> {
         }
     }
 
-    fn product_work(&self, shape: &abi::Convolution, products: usize) -> Work {
+    /// Of products that move so many tensors of their sources' size and of their outputs': products of one launch may all read one
+    /// source.
+    fn product_work(
+        &self,
+        shape: &abi::Convolution,
+        products: usize,
+        [sources, tensors]: [usize; 2],
+    ) -> Work {
         let outputs =
             self.plan.batch as f64 * f64::from(shape.out_height * shape.out_width * shape.outputs);
         let inputs =
             self.plan.batch as f64 * f64::from(shape.height * shape.width * shape.channels);
         Work {
-            // Products of one launch may all read one source.
-            bytes: 4.0 * (inputs + products as f64 * outputs),
+            bytes: 4.0 * (sources as f64 * inputs + tensors as f64 * outputs),
             operations: 2.0 * products as f64 * outputs * f64::from(shape.taps * shape.channels),
         }
     }
+}
+
+/// The tensors that gradients of outputs are made of.
+fn terms<'a>(upstreams: impl Iterator<Item = &'a abi::Upstream>) -> usize {
+    upstreams.map(|upstream| upstream.count as usize).sum()
 }
