@@ -6,6 +6,7 @@ is warm, CUDA graphs included. All of it but the events and the memory runs on a
 """
 import contextlib
 import json
+import math
 import resource
 import statistics
 import time
@@ -88,9 +89,14 @@ class Device:
 
     def warm_up(self, step, count):
         """Losses of so many steps, in which algorithms are chosen; beside the stream that a graph is recorded for."""
-        aside = torch.cuda.stream(torch.cuda.Stream()) if self.mode == "graph" else contextlib.nullcontext()
-        with aside:
+        if self.mode != "graph":
             return [step().item() for _ in range(count)]
+        stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
+        stream.wait_stream(current)
+        with torch.cuda.stream(stream):
+            losses = [step().item() for _ in range(count)]
+        current.wait_stream(stream)
+        return losses
 
     def repeated(self, step):
         """A warm step, as the mode repeats it."""
@@ -106,15 +112,24 @@ class Device:
             return loss.clone()
         return replay
 
-    def time(self, step, options):
+    def forget(self, parameters):
+        """Gives back what warm steps hold and the next do not need: memory is that of a step."""
+        if self.mode == "graph":
+            # The graph has gradients and workspaces of its own.
+            for parameter in parameters:
+                parameter.grad = None
+            torch._C._cuda_clearCublasWorkspaces()
+        # What choosing algorithms took is not what a step takes.
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+    def time(self, step, parameters, options):
         """The fields of the JSON line that every peer has. `step` returns its loss as a tensor of its own."""
         started = time.perf_counter()
         losses = self.warm_up(step, options.warmup)
         warmup = time.perf_counter() - started
         if self.on_gpu and options.warmup:
-            # What choosing algorithms took is not what a step takes.
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+            self.forget(parameters)
             step = self.repeated(step)
             losses.append(step().item())
         timed, wall, cpu = (self.on_events if self.on_gpu else on_clock)(step, options.steps)
@@ -174,4 +189,11 @@ def allow_tf32(allowed):
 
 
 def print_line(fields):
-    print(json.dumps(fields))
+    print(json.dumps({name: written(value) for name, value in fields.items()}, allow_nan=False))
+
+
+def written(value):
+    """JSON has no word for what is no number, or not finite: null stands there."""
+    if isinstance(value, list):
+        return [written(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

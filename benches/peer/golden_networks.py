@@ -146,7 +146,7 @@ def golden_network(name, start, selected):
         tensors[f"op_weights.{kind}"] = weights.numpy()
     for key, value in supernet.project_tensors(start.model.state_dict().items()).items():
         if key.endswith((".mean", ".variance")) and key.startswith(selected):
-            tensors[f"after.{key}"] = value.astype(numpy.float32)
+            tensors[f"after.{key}"] = float32(value)
     start.model.eval()
     with torch.no_grad():
         tensors["logits"] = start.logits().numpy()

@@ -9,7 +9,7 @@ other. As a program it is the peer that a training step of a derived network is 
     python network.py --genotype ASAP --channels 36 --cells 20 --batch 32 --threads 2
     python network.py --device cuda --mode compile --precision bf16 --genotype ASAP --batch 96
 
-Needs torch and numpy; on a CPU it is fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
+Needs torch; on a CPU it is fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
 """
 import argparse
 import ast
@@ -350,7 +350,7 @@ def main():
         # A copy: the next CUDA graph writes where this one wrote.
         return loss.detach().clone()
 
-    measured = device.time(step, options)
+    measured = device.time(step, weights, options)
     devices.print_line({
         "genotype": options.genotype, "channels": options.channels, "cells": options.cells,
         "height": options.height, "width": options.width, "auxiliary": options.auxiliary,

@@ -22,12 +22,11 @@ asap's own names, and the batches (`weight.pixels` [N, H, W, C], `weight.labels`
 `alpha.labels`) with the alphas (`alphas.normal`, `alphas.reduction` [edges, operations]).
 `asap bench step --weights FILE --inputs FILE` starts from the same numbers.
 
-Needs torch and numpy. On a CPU it is fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
+Needs torch. On a CPU it is fastest with tcmalloc preloaded (`LD_PRELOAD=libtcmalloc_minimal.so.4`).
 """
 import argparse
 import re
 
-import numpy
 import torch
 from torch import nn
 from torch.nn import functional
@@ -231,9 +230,9 @@ def project_tensors(named):
         key = project_name(name)
         if key is None:
             continue
-        values = tensor.detach().contiguous().numpy()
+        values = tensor.detach().contiguous()
         if key in result:
-            assert numpy.array_equal(result[key], values), f"{name} differs from the other pools of {key}"
+            assert torch.equal(result[key], values), f"{name} differs from the other pools of {key}"
         result[key] = values
     return result
 
@@ -280,6 +279,9 @@ class Search:
             list(alphas.values()), 3e-4, betas=(0.5, 0.999), weight_decay=1e-3, **device.adam_options())
         self.prepared_loss = device.prepared(self.loss)
 
+    def parameters(self):
+        return self.weights + list((self.alphas or {}).values())
+
     def loss(self, pixels, labels):
         op_weights = self.alphas and {kind: edge_weights(torch.softmax(alphas, -1))
                                       for kind, alphas in self.alphas.items()}
@@ -289,7 +291,7 @@ class Search:
     def update(self, batch, optimizer):
         moved = [p for group in optimizer.param_groups for p in group["params"]]
         # Gradients that nobody reads are not computed.
-        for parameter in self.weights + list((self.alphas or {}).values()):
+        for parameter in self.parameters():
             parameter.grad = None
             parameter.requires_grad_(False)
         for parameter in moved:
@@ -327,10 +329,10 @@ def synthetic_batches(batch, size, generator):
 def write_inputs(path, batches, alphas):
     tensors = {}
     for name, (pixels, labels) in batches.items():
-        tensors[f"{name}.pixels"] = pixels.permute(0, 2, 3, 1).numpy()
-        tensors[f"{name}.labels"] = labels.numpy().astype(numpy.uint32)
+        tensors[f"{name}.pixels"] = pixels.permute(0, 2, 3, 1).contiguous()
+        tensors[f"{name}.labels"] = labels.to(torch.int32)
     for kind, values in (alphas or {}).items():
-        tensors[f"alphas.{kind}"] = values.numpy()
+        tensors[f"alphas.{kind}"] = values
     save_file(tensors, path)
 
 
@@ -388,7 +390,7 @@ def main():
     options, device = arguments()
     model, macs, alphas, batches = start(options)
     search = placed(options, device, model, alphas, batches)
-    measured = device.time(lambda: search.step(options.step), options)
+    measured = device.time(lambda: search.step(options.step), search.parameters(), options)
     devices.print_line({
         "channels": options.channels, "cells": options.cells, "size": options.size, "step": options.step,
         "genotype": options.genotype, "double": options.double,

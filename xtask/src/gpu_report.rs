@@ -172,14 +172,14 @@ fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Res
     }
 }
 
-/// Parts as they are to be measured: what failed before comes after what had no turn.
+/// Parts as they are to be measured: of the same rank, what failed before comes after what had no turn.
 fn in_order<'a>(setup: &Setup, parts: &'a [Part]) -> Result<Vec<&'a Part>> {
     let mut ranked = Vec::new();
     for part in parts {
         let failed = Record::read(&setup.folder, &part.name)?.state == State::Failed;
         ranked.push((failed, part));
     }
-    ranked.sort_by_key(|(failed, part)| (*failed, part.rank()));
+    ranked.sort_by_key(|(failed, part)| (part.rank(), *failed));
     Ok(ranked.into_iter().map(|(_, part)| part).collect())
 }
 

@@ -100,7 +100,7 @@ impl Layout {
 pub(crate) struct Configuration {
     pub(crate) mode: Mode,
     pub(crate) precision: Precision,
-    /// Without one it takes the layout that was the faster one in eager mode.
+    /// Without one it takes the layout that was the faster one without compiling.
     pub(crate) layout: Option<Layout>,
 }
 
@@ -122,7 +122,8 @@ impl Configuration {
             [
                 (Mode::Eager, Some(Layout::Nchw)),
                 (Mode::Eager, Some(Layout::ChannelsLast)),
-                (Mode::Graph, None),
+                (Mode::Graph, Some(Layout::Nchw)),
+                (Mode::Graph, Some(Layout::ChannelsLast)),
                 (Mode::Compile, None),
                 (Mode::MaxAutotune, None),
             ]
@@ -186,12 +187,16 @@ pub(crate) fn fastest(trials: &[Trial]) -> Option<Configuration> {
     best.map(|(configuration, _)| configuration)
 }
 
+/// The layout that was faster as a graph, or in eager mode where no graph worked: there the processor may be what limits both.
 fn faster_layout(precision: Precision, trials: &[Trial]) -> Layout {
-    let eager = trials.iter().filter(|(configuration, _)| {
-        configuration.mode == Mode::Eager && configuration.precision == precision
-    });
-    let eager: Vec<Trial> = eager.cloned().collect();
-    fastest(&eager)
+    let of = |mode| {
+        let tried = trials.iter().filter(|(configuration, _)| {
+            configuration.mode == mode && configuration.precision == precision
+        });
+        fastest(&tried.cloned().collect::<Vec<Trial>>())
+    };
+    of(Mode::Graph)
+        .or_else(|| of(Mode::Eager))
         .and_then(|configuration| configuration.layout)
         .unwrap_or(Layout::ChannelsLast)
 }
@@ -201,7 +206,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn trials(precision: Precision, seconds: [Option<f64>; 5]) -> Vec<Trial> {
+    fn trials(precision: Precision, seconds: [Option<f64>; 6]) -> Vec<Trial> {
         let line = |s: Option<f64>| s.map(|s| json!({ "median_step_s": s }));
         let all = Configuration::all(&[precision]).into_iter();
         all.zip(seconds.map(line)).collect()
@@ -218,12 +223,14 @@ mod tests {
             [
                 "eager-tf32-nchw",
                 "eager-tf32-channels-last",
-                "graph-tf32",
+                "graph-tf32-nchw",
+                "graph-tf32-channels-last",
                 "compile-tf32",
                 "max-autotune-tf32",
                 "eager-bf16-nchw",
                 "eager-bf16-channels-last",
-                "graph-bf16",
+                "graph-bf16-nchw",
+                "graph-bf16-channels-last",
                 "compile-bf16",
                 "max-autotune-bf16",
             ]
@@ -234,26 +241,34 @@ mod tests {
     fn the_fastest_that_worked_is_the_best() {
         let all = trials(
             Precision::Tf32,
-            [Some(0.3), Some(0.2), None, None, Some(0.25)],
+            [Some(0.3), Some(0.2), None, None, None, Some(0.25)],
         );
         let best = fastest(&all).map(Configuration::name);
         assert_eq!(best.as_deref(), Some("eager-tf32-channels-last"));
-        assert_eq!(fastest(&trials(Precision::Tf32, [None; 5])), None);
+        assert_eq!(fastest(&trials(Precision::Tf32, [None; 6])), None);
     }
 
     #[test]
     fn compiling_takes_the_layout_that_was_faster_without() {
-        let compile = Configuration::all(&[Precision::Bf16])[3];
+        let compile = Configuration::all(&[Precision::Bf16])[4];
+        let timed = |eager: [f64; 2], graph: [Option<f64>; 2]| {
+            let [a, b] = eager.map(Some);
+            [a, b, graph[0], graph[1], None, None]
+        };
         for (seconds, expected) in [
-            ([Some(0.1), Some(0.2), None, None, None], "nchw"),
-            ([Some(0.3), Some(0.2), None, None, None], "channels-last"),
-            ([None; 5], "channels-last"),
+            (timed([0.1, 0.2], [None, None]), "nchw"),
+            (timed([0.3, 0.2], [None, None]), "channels-last"),
+            (timed([0.3, 0.2], [Some(0.1), Some(0.15)]), "nchw"),
+            (timed([0.1, 0.2], [Some(0.15), Some(0.1)]), "channels-last"),
+            // The one graph that worked says more than eager mode.
+            (timed([0.1, 0.2], [None, Some(0.15)]), "channels-last"),
+            ([None; 6], "channels-last"),
         ] {
             let found = compile.arguments("cuda", &trials(Precision::Bf16, seconds));
             assert_eq!(found.last().map(String::as_str), Some(expected));
         }
         // What another precision likes does not matter.
-        let other = trials(Precision::Tf32, [Some(0.1), Some(0.2), None, None, None]);
+        let other = trials(Precision::Tf32, timed([0.1, 0.2], [None, None]));
         let found = compile.arguments("cuda", &other).join(" ");
         assert_eq!(
             found,

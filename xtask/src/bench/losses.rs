@@ -165,6 +165,11 @@ fn largest(values: [f64; STEPS]) -> f64 {
 /// If there are not as many as steps.
 fn of_line(line: &Value) -> Result<[f64; STEPS]> {
     let losses = &line["losses"];
+    if let Some(values) = losses.as_array() {
+        // Both programs write what is no number so.
+        let finite = !values.contains(&Value::Null);
+        ensure!(finite, "a loss is no number, or not finite: {losses}");
+    }
     let values: Option<Vec<f64>> = losses
         .as_array()
         .and_then(|values| values.iter().map(Value::as_f64).collect());
@@ -234,9 +239,13 @@ mod tests {
 
     #[test]
     fn a_line_without_five_losses_is_refused() {
-        for losses in [json!(null), json!([1.0, 2.0]), json!([1, 2, 3, 4, null])] {
+        for (losses, named) in [
+            (json!(null), "expected 5 numbers"),
+            (json!([1.0, 2.0]), "expected 5 numbers"),
+            (json!([1, 2, 3, 4, null]), "a loss is no number"),
+        ] {
             let error = of_line(&json!({ "losses": losses })).unwrap_err();
-            assert!(error.to_string().contains("expected 5 numbers"), "{error}");
+            assert!(error.to_string().contains(named), "{error}");
         }
         let five = json!({"losses": [1.0, 2.0, 3.0, 4.0, 5.0]});
         assert_eq!(of_line(&five).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0]);

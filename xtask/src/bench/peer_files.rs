@@ -38,9 +38,24 @@ mod tests {
     use super::FILES;
 
     #[test]
-    fn what_a_program_imports_of_ours_is_carried_along() {
+    fn what_a_program_imports_is_carried_along_or_comes_with_pytorch() {
         let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
         let ours = ["device", "network", "supernet", "tensor_file"];
+        let others = [
+            "argparse",
+            "ast",
+            "contextlib",
+            "ctypes",
+            "json",
+            "math",
+            "pathlib",
+            "re",
+            "resource",
+            "statistics",
+            "struct",
+            "time",
+            "torch",
+        ];
         for (name, text) in FILES {
             let imports = text.lines().filter_map(|line| {
                 let rest = line
@@ -49,6 +64,9 @@ mod tests {
                 rest.split_whitespace().next()
             });
             for module in imports {
+                let known = ours.contains(&module) || others.contains(&module);
+                let of_torch = module.starts_with("torch.");
+                assert!(known || of_torch, "{name}: {module} is not PyTorch's");
                 let python = format!("{module}.py");
                 let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
                     .join("../benches/peer")

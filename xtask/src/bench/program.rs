@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the programs in PyTorch import.
-const IMPORTS: &str = "import torch, numpy";
+const IMPORTS: &str = "import torch";
 /// Prints the folders of the CUDA libraries that PyTorch brings, joined as the loader wants them.
 const LIBRARIES: &str = "\
 import glob, os, sysconfig
@@ -214,7 +214,7 @@ impl Programs {
 pub(super) fn require_peer(python: &Path) -> Result<()> {
     let output = process::run(Command::new(python).args(["-c", IMPORTS]), None);
     let imported = output.and_then(|output| output.text(&python.display().to_string()));
-    imported.context("--peer: expected a Python with torch and numpy")?;
+    imported.context("--peer: expected a Python with torch")?;
     Ok(())
 }
 

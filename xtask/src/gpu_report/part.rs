@@ -114,12 +114,15 @@ impl Part {
             Work::Trial(PAPER, configuration) if !configuration.compiles() => 2,
             Work::Rounds(PAPER, Precision::Tf32) => 3,
             Work::Search => 4,
-            Work::Agree(_) | Work::Sanitize | Work::Losses(..) | Work::Profile(_) => 5,
-            Work::Rounds(PAPER, _) => 6,
-            Work::Trial(_, configuration) if !configuration.compiles() => 7,
-            Work::Rounds(..) => 8,
-            Work::Train(_) => 9,
-            Work::Trial(..) => 10,
+            Work::Agree(_) => 5,
+            Work::Losses(..) | Work::Profile(_) => 7,
+            Work::Rounds(PAPER, _) => 8,
+            Work::Trial(_, configuration) if !configuration.compiles() => 9,
+            Work::Rounds(..) => 10,
+            // It may take a whole turn, and find nothing.
+            Work::Sanitize => 11,
+            Work::Train(_) => 12,
+            Work::Trial(..) => 13,
         }
     }
 
