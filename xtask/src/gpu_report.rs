@@ -2,8 +2,8 @@
 //!
 //! A part takes less than 8 minutes. What came of it is kept as JSON in the folder of the report: what has been measured is
 //! not measured again, a part that fails is measured again by the next call, and the others go on. Rounds, searches and
-//! trainings take several turns: they stop in time, save, and go on. Needs no cargo: the built `xtask` and `asap`, a Python
-//! with PyTorch and the data are enough.
+//! trainings take several turns: they stop in time, save, and go on. What another build of asap did is measured anew. Needs no
+//! cargo: the built `xtask` and `asap`, a Python with PyTorch and the data are enough.
 
 mod commands;
 mod contests;
@@ -12,17 +12,19 @@ mod part;
 mod profile;
 mod record;
 mod shown;
+mod test_programs;
 #[cfg(all(test, unix))]
 mod tests;
 
 use crate::bench::configuration::{Gpu, Precision};
 use crate::bench::program::Programs;
-use crate::process::Until;
+use crate::process::{Stopped, Terms, Until};
 use anyhow::{Context, Result, bail};
 use part::Part;
 use record::{Record, State};
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hasher};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Settings of the report.
@@ -43,6 +45,9 @@ pub(crate) struct Arguments {
     /// Measure this part alone, for one turn
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
+    /// End this call, with its report, after so many minutes [default: when all is measured]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    minutes: Option<u32>,
 }
 
 /// How long things take at most.
@@ -53,6 +58,10 @@ struct Limits {
     grace: Duration,
     /// A training, in all its turns.
     training: Duration,
+    /// The least that a turn is begun for, and as much for the report.
+    least: Duration,
+    /// All turns of a call.
+    call: Option<Duration>,
 }
 
 impl Limits {
@@ -60,6 +69,8 @@ impl Limits {
         turn: Duration::from_secs(420),
         grace: Duration::from_secs(50),
         training: Duration::from_secs(20 * 60),
+        least: Duration::from_secs(10),
+        call: None,
     };
 }
 
@@ -72,7 +83,11 @@ struct Setup {
     python: PathBuf,
     data: String,
     folder: PathBuf,
+    /// Which build of asap it is.
+    build: String,
     limits: Limits,
+    /// When the call must have ended.
+    deadline: Option<Instant>,
     /// Folders with the programs of this machine.
     tools: Vec<PathBuf>,
     /// Programs whose Python has been found to work.
@@ -93,27 +108,52 @@ impl Setup {
         places.find(|place| place.is_file())
     }
 
-    /// asap and PyTorch, to be stopped at a moment.
-    fn programs(&self, until: Until) -> Result<Programs> {
+    /// asap and PyTorch.
+    fn programs(&self, terms: &Terms) -> Result<Programs> {
         let checked = self.checked.borrow().clone();
         let mut programs = match checked {
             Some(programs) => programs,
-            None => Programs::on_gpu(&self.asap, &self.python, &self.folder.join("peer"))?,
+            None => {
+                let folder = self.folder.join("peer");
+                Programs::on_gpu(&self.asap, &self.python, &folder, terms.clone())?
+            }
         };
         *self.checked.borrow_mut() = Some(programs.clone());
         // What is compiled outlives a turn, and a compilation that was stopped has less to do in the next.
         programs.tell_python("TORCHINDUCTOR_CACHE_DIR", self.folder.join("compiled"));
-        programs.stop_at(until);
+        programs.set_terms(terms.clone());
         Ok(programs)
     }
 
-    /// asap alone, to be stopped at a moment.
-    fn asap(&self, until: Until) -> Result<Programs> {
+    /// asap alone.
+    fn asap(&self, terms: &Terms) -> Result<Programs> {
         let folder = self.folder.join("peer");
-        let mut programs = Programs::asap_on_gpu(&self.asap, &self.python, &folder)?;
-        programs.stop_at(until);
-        Ok(programs)
+        Programs::asap_on_gpu(&self.asap, &self.python, &folder, terms.clone())
     }
+
+    /// Until when a turn may take that begins now; `None` if too little time is left for one.
+    fn until(&self) -> Option<Until> {
+        let (now, grace) = (Instant::now(), self.limits.grace);
+        let turn = now + self.limits.turn;
+        let moment = match self.deadline {
+            Some(deadline) => turn.min(deadline.checked_sub(grace + self.limits.least)?),
+            None => turn,
+        };
+        (moment >= now + self.limits.least).then_some(Until { moment, grace })
+    }
+
+    /// Where the end of what a part's programs said is kept, in the folder.
+    fn log(part: &Part) -> String {
+        format!("logs/{}.txt", part.name)
+    }
+}
+
+/// What differs between builds of a program.
+fn fingerprint(program: &Path) -> Result<String> {
+    let place = || format!("--program: cannot read {}", program.display());
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&std::fs::read(program).with_context(place)?);
+    Ok(format!("{:016x}", hasher.finish()))
 }
 
 /// Measures what is missing and writes `gpu-report.md`.
@@ -124,10 +164,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut tools: Vec<PathBuf> = std::env::split_paths(&path).collect();
     tools.push(CUDA_PROGRAMS.into());
-    run_within(arguments, Limits::REAL, tools)
+    let minutes = |count| Duration::from_secs(60 * u64::from(count));
+    let limits = Limits {
+        call: arguments.minutes.map(minutes),
+        ..Limits::REAL
+    };
+    run_within(arguments, limits, tools)
 }
 
 fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Result<()> {
+    let deadline = limits.call.map(|most| Instant::now() + most);
     let folder = std::path::absolute(&arguments.out)?;
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -136,7 +182,9 @@ fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Res
         python: arguments.peer.clone(),
         data: arguments.data.clone(),
         folder,
+        build: fingerprint(&arguments.program)?,
         limits,
+        deadline,
         tools,
         checked: RefCell::new(None),
     };
@@ -162,7 +210,7 @@ fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Res
             }
         }
     }
-    let missing = record::write_report(&setup.folder, &parts)?;
+    let missing = record::write_report(&setup, &parts)?;
     match missing.is_empty() {
         true => Ok(()),
         false => bail!(
@@ -176,40 +224,65 @@ fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Res
 fn in_order<'a>(setup: &Setup, parts: &'a [Part]) -> Result<Vec<&'a Part>> {
     let mut ranked = Vec::new();
     for part in parts {
-        let failed = Record::read(&setup.folder, &part.name)?.state == State::Failed;
-        ranked.push((failed, part));
+        let record = Record::read(&setup.folder, &part.name)?;
+        if !part.is_given_up(&record) {
+            ranked.push((part.rank(), record.state == State::Failed, part));
+        }
     }
-    ranked.sort_by_key(|(failed, part)| (part.rank(), *failed));
-    Ok(ranked.into_iter().map(|(_, part)| part).collect())
+    ranked.sort_by_key(|(rank, failed, _)| (*rank, *failed));
+    Ok(ranked.into_iter().map(|(_, _, part)| part).collect())
 }
 
 /// Whether a part was done before others found what it depends on.
 fn is_outdated(setup: &Setup, part: &Part) -> Result<bool> {
     let record = Record::read(&setup.folder, &part.name)?;
-    Ok(record.state == State::Done && !part.is_done(&setup.folder, &record)?)
+    Ok(record.state == State::Done && !part.is_done(setup, &record)?)
 }
 
 /// One turn of a part that is not done, and the report with it; whether the part goes on and is further than before.
 fn turn(setup: &Setup, part: &Part) -> Result<bool> {
     let before = Record::read(&setup.folder, &part.name)?;
-    if part.is_done(&setup.folder, &before)? {
+    if part.is_done(setup, &before)? {
         eprintln!("{}: measured before", part.name);
         return Ok(false);
     }
-    eprintln!("{}: {}", part.name, part.section);
     let started = Instant::now();
-    let until = Until {
-        moment: started + setup.limits.turn,
-        grace: setup.limits.grace,
+    let Some(until) = setup.until() else {
+        eprintln!("{}: no time is left", part.name);
+        return Ok(false);
     };
-    let outcome = part.measure(setup, &before, until);
-    let after = before
-        .clone()
-        .after(outcome, started.elapsed().as_secs_f64());
+    eprintln!("{}: {}", part.name, part.section);
+    // What another build of asap found is no part of this one's.
+    let before = match part.is_of_another_build(setup, &before) {
+        true => Record::default(),
+        false => before,
+    };
+    let log = setup.folder.join(Setup::log(part));
+    if log.exists() {
+        std::fs::remove_file(&log).with_context(|| log.display().to_string())?;
+    }
+    let terms = Terms {
+        until: Some(until),
+        log: Some(log.clone()),
+        ..Terms::default()
+    };
+    let outcome = part.measure(setup, &before, &terms);
+    let stopped = outcome
+        .as_ref()
+        .is_err_and(|error| error.downcast_ref::<Stopped>().is_some());
+    let stopped = stopped && until.moment >= started + setup.limits.turn;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut after = before.clone().after(outcome, seconds);
+    after.build = part.build(setup);
+    after.full_turns = before.full_turns + u64::from(stopped);
+    after.log = match log.exists() && after.state != State::Done {
+        true => Setup::log(part),
+        false => String::new(),
+    };
     eprintln!("{}: {}", part.name, after.described());
     after.write(&setup.folder, &part.name)?;
     // After every turn: whoever stops the program here has a report of what there is.
-    record::write_report(&setup.folder, &part::all())?;
+    record::write_report(setup, &part::all())?;
     let further = (&after.markdown, &after.value) != (&before.markdown, &before.value);
     Ok(after.state == State::GoesOn && further)
 }

@@ -13,6 +13,7 @@ mod ci;
 mod cuda;
 mod gpu_report;
 mod process;
+mod replace;
 mod search;
 mod test;
 mod tidy;

@@ -31,16 +31,17 @@ const CARDS: [(&[&str], Card); 2] = [
         },
     ),
 ];
-/// Cards for two slots, with less of everything than those of the same number.
-const SLOWER: [&str; 2] = ["NVL", "PCIe"];
+/// Cards for two slots and parts of a card, with less of everything than those of the same number.
+const SLOWER: [&str; 3] = ["NVL", "PCIe", "MIG"];
 
 impl Card {
     /// The card with a name as the driver gives it; `None` if its figures are not known here.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        if SLOWER.iter().any(|word| name.contains(word)) {
+        let has = |word: &&str| name.split_whitespace().any(|one| one == *word);
+        if SLOWER.iter().any(has) {
             return None;
         }
-        let fits = |words: &[&str]| words.iter().all(|word| name.contains(word));
+        let fits = |words: &[&str]| words.iter().all(has);
         CARDS
             .iter()
             .find(|(words, _)| fits(words))
@@ -137,6 +138,8 @@ mod tests {
             ("NVIDIA H200", true),
             ("NVIDIA H100 PCIe", false),
             ("NVIDIA H200 NVL", false),
+            ("NVIDIA H200 MIG 1g.18gb", false),
+            ("NVIDIA GH200 480GB", false),
             ("NVIDIA A100-SXM4-80GB", false),
             ("cpu", false),
         ] {

@@ -11,6 +11,7 @@ use super::round::{self, Round};
 use super::subject::Subject;
 use super::table;
 use crate::cargo;
+use crate::process::Terms;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 
@@ -31,7 +32,7 @@ pub(super) fn run(python: &Path, arguments: &Arguments) -> Result<()> {
     }
     let subjects = arguments.subjects()?;
     // Before minutes of building.
-    require_peer(python)?;
+    require_peer(python, &Terms::default())?;
     cargo::run(
         &[
             "build",

@@ -11,7 +11,7 @@ use super::losses;
 use super::options::Arguments;
 use super::program::{Programs, require_peer};
 use crate::cuda;
-use crate::process::Until;
+use crate::process::{Terms, Until};
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,11 +32,12 @@ pub(super) fn run(python: &Path, arguments: &Arguments, gpu: &Gpu) -> Result<()>
         Some(program) => program.clone(),
         None => {
             // Before minutes of building.
-            require_peer(python)?;
+            require_peer(python, &Terms::default())?;
             cuda::build(&[])?
         }
     };
-    let programs = Programs::on_gpu(&asap, python, &asap.with_file_name("peer"))?;
+    let folder = asap.with_file_name("peer");
+    let programs = Programs::on_gpu(&asap, python, &folder, Terms::default())?;
     if arguments.losses {
         return losses::run(&programs, &subjects, Some(gpu));
     }
@@ -61,9 +62,12 @@ fn compare(contest: &Contest<'_>, wanted: usize) -> Result<String> {
     let mut trials: Vec<Trial> = Vec::new();
     for configuration in Configuration::all(&PEER_PRECISIONS) {
         let mut programs = contest.programs.clone();
-        programs.stop_at(Until {
-            moment: Instant::now() + MOST_TRIAL,
-            grace: Duration::ZERO,
+        programs.set_terms(Terms {
+            until: Some(Until {
+                moment: Instant::now() + MOST_TRIAL,
+                grace: Duration::ZERO,
+            }),
+            ..Terms::default()
         });
         let trial = Contest {
             programs: &programs,

@@ -1,7 +1,7 @@
 //! The programs: where they are, how they are started, the JSON line they end with.
 
 use super::peer_files;
-use crate::process::{self, Output, Until};
+use crate::process::{self, Output, Terms};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -38,7 +38,7 @@ pub(crate) struct Programs {
     folder: PathBuf,
     for_asap: Vec<(&'static str, OsString)>,
     for_python: Vec<(&'static str, OsString)>,
-    until: Option<Until>,
+    terms: Terms,
 }
 
 impl Programs {
@@ -53,7 +53,7 @@ impl Programs {
         let asap = format!("asap{}", std::env::consts::EXE_SUFFIX);
         let asap = std::env::current_exe()?.with_file_name(asap);
         let folder = asap.with_file_name("peer");
-        let mut programs = Self::new(&asap, python, &folder)?;
+        let mut programs = Self::new(&asap, python, &folder, Terms::default())?;
         if let Some(path) = allocator {
             programs.tell_python("LD_PRELOAD", path);
         }
@@ -64,8 +64,8 @@ impl Programs {
     ///
     /// # Errors
     /// If a program, Python or a package is missing.
-    pub(crate) fn on_gpu(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
-        let mut programs = Self::new(asap, python, folder)?;
+    pub(crate) fn on_gpu(asap: &Path, python: &Path, folder: &Path, terms: Terms) -> Result<Self> {
+        let mut programs = Self::new(asap, python, folder, terms)?;
         programs.add_libraries(&programs.python(&["-c", LIBRARIES])?);
         Ok(programs)
     }
@@ -74,22 +74,32 @@ impl Programs {
     ///
     /// # Errors
     /// If asap is missing.
-    pub(crate) fn asap_on_gpu(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
-        let mut programs = Self::unchecked(asap, python, folder)?;
+    pub(crate) fn asap_on_gpu(
+        asap: &Path,
+        python: &Path,
+        folder: &Path,
+        terms: Terms,
+    ) -> Result<Self> {
+        let quiet = Terms {
+            log: None,
+            ..terms.clone()
+        };
+        let mut programs = Self::unchecked(asap, python, folder, quiet)?;
         if let Ok(libraries) = programs.python(&["-c", LIBRARIES]) {
             programs.add_libraries(&libraries);
         }
+        programs.set_terms(terms);
         Ok(programs)
     }
 
-    fn new(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
-        let programs = Self::unchecked(asap, python, folder)?;
-        require_peer(python)?;
+    fn new(asap: &Path, python: &Path, folder: &Path, terms: Terms) -> Result<Self> {
+        let programs = Self::unchecked(asap, python, folder, terms)?;
+        require_peer(python, &programs.terms)?;
         peer_files::write(&programs.folder)?;
         Ok(programs)
     }
 
-    fn unchecked(asap: &Path, python: &Path, folder: &Path) -> Result<Self> {
+    fn unchecked(asap: &Path, python: &Path, folder: &Path, terms: Terms) -> Result<Self> {
         ensure!(
             asap.is_file(),
             "expected the program asap at {}",
@@ -102,7 +112,7 @@ impl Programs {
             folder: std::path::absolute(folder)?,
             for_asap: Vec::new(),
             for_python: Vec::new(),
-            until: None,
+            terms,
         })
     }
 
@@ -119,9 +129,9 @@ impl Programs {
         }
     }
 
-    /// Lets no program run past a moment from now on.
-    pub(crate) fn stop_at(&mut self, until: Until) {
-        self.until = Some(until);
+    /// Lets every program run on these terms from now on.
+    pub(crate) fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
     }
 
     /// Sets a variable of the environment of Python.
@@ -182,11 +192,26 @@ impl Programs {
         let mut words = starter.iter().map(OsString::from).collect::<Vec<_>>();
         words.push(self.asap.clone().into_os_string());
         words.extend(arguments.iter().map(OsString::from));
-        let mut command = Command::new(&words[0]);
-        command
-            .args(&words[1..])
-            .envs(self.for_asap.iter().cloned());
-        process::run(&mut command, self.until)
+        let terms = Terms {
+            // A signal for the starter alone would leave asap behind.
+            with_its_own: !starter.is_empty(),
+            ..self.terms.clone()
+        };
+        self.run_like_asap(Command::new(&words[0]).args(&words[1..]), &terms)
+    }
+
+    /// How a test program ends that computes on a GPU, where asap finds its libraries.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn test_output(&self, program: &Path, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(program);
+        command.args(arguments).env("ASAP_TEST_DEVICE", "cuda");
+        self.run_like_asap(&mut command, &self.terms)
+    }
+
+    fn run_like_asap(&self, command: &mut Command, terms: &Terms) -> Result<Output> {
+        process::run(command.envs(self.for_asap.iter().cloned()), terms)
     }
 
     fn peer(&self, file: &str, options: &[&str]) -> Result<String> {
@@ -203,7 +228,7 @@ impl Programs {
         command
             .args(arguments)
             .envs(self.for_python.iter().cloned());
-        process::run(&mut command, self.until)?.text(&self.python.display().to_string())
+        process::run(&mut command, &self.terms)?.text(&self.python.display().to_string())
     }
 }
 
@@ -211,8 +236,8 @@ impl Programs {
 ///
 /// # Errors
 /// If it is one.
-pub(super) fn require_peer(python: &Path) -> Result<()> {
-    let output = process::run(Command::new(python).args(["-c", IMPORTS]), None);
+pub(super) fn require_peer(python: &Path, terms: &Terms) -> Result<()> {
+    let output = process::run(Command::new(python).args(["-c", IMPORTS]), terms);
     let imported = output.and_then(|output| output.text(&python.display().to_string()));
     imported.context("--peer: expected a Python with torch")?;
     Ok(())
@@ -273,7 +298,7 @@ mod tests {
             ),
             (Path::new("no-such-asap"), "python3", "at no-such-asap"),
         ] {
-            let error = Programs::new(asap, Path::new(python), &folder).err();
+            let error = Programs::new(asap, Path::new(python), &folder, Terms::default()).err();
             let text = format!("{:#}", error.unwrap());
             assert!(text.contains(named), "{text}");
             assert_eq!(text.lines().count(), 1, "{text}");

@@ -5,7 +5,7 @@ use super::part::Piece;
 use super::record::Outcome;
 use crate::bench::configuration::Precision;
 use crate::bench::losses as loss_table;
-use crate::process::{self, Until};
+use crate::process::{self, Terms};
 use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 use std::process::Command;
@@ -34,21 +34,25 @@ fn quoted(text: &str) -> String {
     }
 }
 
+fn not_installed(program: &str) -> String {
+    format!("{program} is not installed")
+}
+
 /// The card, the driver and PyTorch.
 ///
 /// # Errors
 /// If the driver's program fails.
-pub(super) fn device(setup: &Setup, until: Until) -> Result<Outcome> {
-    let python = process::run(
-        Command::new(&setup.python).args(["-c", VERSIONS]),
-        Some(until),
-    );
+pub(super) fn device(setup: &Setup, terms: &Terms) -> Result<Outcome> {
+    let python = process::run(Command::new(&setup.python).args(["-c", VERSIONS]), terms);
     // A Python that does not work is told by the parts that need it.
     let versions = python.map_or(String::new(), |output| output.stdout);
     let Some(program) = setup.tool(CARDS) else {
-        return Ok(Outcome::unavailable(quoted(&versions), CARDS));
+        return Ok(Outcome::unavailable(
+            quoted(&versions),
+            not_installed(CARDS),
+        ));
     };
-    let cards = process::run(&mut Command::new(program), Some(until))?.text(CARDS)?;
+    let cards = process::run(&mut Command::new(program), terms)?.text(CARDS)?;
     Ok(done(quoted(&(cards + &versions))))
 }
 
@@ -56,9 +60,9 @@ pub(super) fn device(setup: &Setup, until: Until) -> Result<Outcome> {
 ///
 /// # Errors
 /// If asap does not start.
-pub(super) fn agree(setup: &Setup, precision: Precision, until: Until) -> Result<Outcome> {
+pub(super) fn agree(setup: &Setup, precision: Precision, terms: &Terms) -> Result<Outcome> {
     let arguments = agreement(precision);
-    let output = setup.asap(until)?.asap_output(&[], &arguments)?;
+    let output = setup.asap(terms)?.asap_output(&[], &arguments)?;
     let lines: Vec<&str> = output.stdout.trim().lines().map(str::trim).collect();
     // A bar would end the cell of the table.
     let lines = lines.join("<br>").replace('|', "\\|");
@@ -83,14 +87,17 @@ fn agreement(precision: Precision) -> [&'static str; 6] {
 ///
 /// # Errors
 /// If it finds one.
-pub(super) fn sanitize(setup: &Setup, until: Until) -> Result<Outcome> {
+pub(super) fn sanitize(setup: &Setup, terms: &Terms) -> Result<Outcome> {
     let Some(program) = setup.tool(SANITIZER) else {
-        return Ok(Outcome::unavailable(String::new(), SANITIZER));
+        return Ok(Outcome::unavailable(
+            String::new(),
+            not_installed(SANITIZER),
+        ));
     };
     let program = program.display().to_string();
     let starter = [&program, "--error-exitcode", "1"];
     let output = setup
-        .asap(until)?
+        .asap(terms)?
         .asap_output(&starter, &agreement(Precision::Tf32))?;
     let text = format!("{}{}", output.stdout, output.stderr);
     let summary: Vec<&str> = text
@@ -123,9 +130,9 @@ pub(super) fn losses(
     setup: &Setup,
     piece: Piece,
     precision: Precision,
-    until: Until,
+    terms: &Terms,
 ) -> Result<Outcome> {
-    let programs = setup.programs(until)?;
+    let programs = setup.programs(terms)?;
     let subject = piece.subject();
     let losses = loss_table::measure(&programs, &subject, Some(&Setup::gpu(precision)))?;
     let rows = losses.rows(&subject);

@@ -8,15 +8,15 @@ use crate::bench::configuration::{Configuration, Precision, Trial, fastest};
 use crate::bench::contest::{Contest, runs};
 use crate::bench::gpu_table::{Measured, rows};
 use crate::bench::program::number;
-use crate::process::Until;
+use crate::process::Terms;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
 
 pub(super) const TRIAL_HEAD: &str = "\
-| configuration | step, ms | device memory, MiB | until it was warm, s |
-|---|---|---|---|
+| configuration | layout | step, ms | device memory, MiB | until it was warm, s | PyTorch | card |
+|---|---|---|---|---|---|---|
 ";
 /// Rounds that a figure needs.
 const ROUNDS: usize = 5;
@@ -34,20 +34,24 @@ pub(super) fn trial(
     setup: &Setup,
     piece: Piece,
     configuration: Configuration,
-    until: Until,
+    terms: &Terms,
 ) -> Result<Outcome> {
     let contest = Contest {
-        programs: &setup.programs(until)?,
+        programs: &setup.programs(terms)?,
         subject: &piece.subject(),
         gpu: &Setup::gpu(configuration.precision),
     };
     let line = contest.try_out(configuration, &trials(&setup.folder, piece)?)?;
+    let word = |field: &str| line[field].as_str().unwrap_or_default();
     let markdown = format!(
-        "| {} | {:.3} | {:.0} | {:.0} |\n",
+        "| {} | {} | {:.3} | {:.0} | {:.0} | {} | {} |\n",
         configuration.name(),
+        word("layout"),
         number(&line, "median_step_s")? * 1e3,
         number(&line, "device_bytes")? / f64::from(1 << 20),
         number(&line, "warmup_s")?,
+        word("torch"),
+        word("device"),
     );
     Ok(Outcome::new(true, markdown, line))
 }
@@ -71,6 +75,26 @@ pub(super) fn are_beside_best(folder: &Path, piece: Piece, record: &Record) -> R
     Ok(best.is_none_or(|name| record.value["best"] == name.as_str()))
 }
 
+/// The configurations of PyTorch that have no figure, and why.
+///
+/// # Errors
+/// If what has been measured cannot be read.
+pub(super) fn not_timed(folder: &Path, piece: Piece) -> Result<Option<String>> {
+    let mut left = Vec::new();
+    for configuration in piece.configurations() {
+        let record = Record::read(folder, &trial_name(piece, configuration))?;
+        let why = match record.state {
+            State::Done => continue,
+            State::Missing => "not tried yet".to_owned(),
+            _ => record.described(),
+        };
+        left.push(format!("{}: {why}", configuration.name()));
+    }
+    let name = piece.subject().name;
+    let said = || format!("PyTorch was not timed ({name}) in {}", left.join("; "));
+    Ok((!left.is_empty()).then(said))
+}
+
 /// Rounds of asap and PyTorch at its best, as many as there is time for.
 ///
 /// # Errors
@@ -80,13 +104,13 @@ pub(super) fn rounds(
     piece: Piece,
     precision: Precision,
     before: &Record,
-    until: Until,
+    terms: &Terms,
 ) -> Result<Outcome> {
     let trials = trials(&setup.folder, piece)?;
     let best = fastest(&trials).context("no configuration of PyTorch has been timed")?;
     let subject = piece.subject();
     let contest = Contest {
-        programs: &setup.programs(until)?,
+        programs: &setup.programs(terms)?,
         subject: &subject,
         gpu: &Setup::gpu(precision),
     };
@@ -100,17 +124,18 @@ pub(super) fn rounds(
         Some(profile) => profile.clone(),
         None => contest.profile()?,
     };
+    let is_over = |moment| terms.until.is_some_and(|until| moment >= until.moment);
     let mut added = false;
     while lines.len() < ROUNDS {
         let started = Instant::now();
         match contest.round(best, &trials) {
             Ok(round) => lines.push(round),
             // The last round of a turn may be cut off; those before it count.
-            Err(_) if added && Instant::now() >= until.moment => break,
+            Err(_) if added && is_over(Instant::now()) => break,
             Err(error) => return Err(error),
         }
         added = true;
-        if Instant::now() + started.elapsed() > until.moment {
+        if is_over(Instant::now() + started.elapsed()) {
             break;
         }
     }

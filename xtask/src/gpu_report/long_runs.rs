@@ -5,10 +5,11 @@
 use super::Setup;
 use super::part::Piece;
 use super::record::{Outcome, Record};
-use crate::process::Until;
+use crate::process::Terms;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 pub(super) const TRAIN_HEAD: &str = "\
 | cells | epochs | seconds of training | images per second | validation accuracy | test accuracy |
@@ -34,9 +35,9 @@ const KEPT: [&str; 4] = [
 ///
 /// # Errors
 /// If asap fails.
-pub(super) fn search(setup: &Setup, until: Until) -> Result<Outcome> {
-    let place = setup.folder.join("search");
-    let done = go_on(setup, &place, &SEARCH, until)?;
+pub(super) fn search(setup: &Setup, terms: &Terms) -> Result<Outcome> {
+    let place = place(setup, "search");
+    let done = go_on(setup, &place, &SEARCH, terms)?;
     if done {
         for name in KEPT {
             let (from, to) = (place.join(name), setup.folder.join(name));
@@ -54,14 +55,14 @@ pub(super) fn train(
     setup: &Setup,
     genotype: &'static str,
     before: &Record,
-    until: Until,
+    terms: &Terms,
 ) -> Result<Outcome> {
     let epochs = planned_epochs(setup, genotype)?.to_string();
     let words = training(genotype, &epochs);
-    let name = format!("train-{genotype}");
-    let place = setup.folder.join(&name);
-    let ended = go_on(setup, &place, &words, until)?;
-    let spent = before.seconds + setup.limits.turn.as_secs_f64();
+    let place = place(setup, &format!("train-{genotype}"));
+    let started = Instant::now();
+    let ended = go_on(setup, &place, &words, terms)?;
+    let spent = before.seconds + started.elapsed().as_secs_f64();
     let done = ended || spent >= setup.limits.training.as_secs_f64();
     Ok(Outcome::new(
         done,
@@ -88,8 +89,13 @@ fn planned_epochs(setup: &Setup, genotype: &'static str) -> Result<u32> {
     }))
 }
 
+/// The folder of a run: another build of asap has another one.
+fn place(setup: &Setup, name: &str) -> PathBuf {
+    setup.folder.join(format!("{name}-{}", setup.build))
+}
+
 /// Begins or resumes a run for one turn; whether it has ended.
-fn go_on(setup: &Setup, place: &Path, words: &[&str], until: Until) -> Result<bool> {
+fn go_on(setup: &Setup, place: &Path, words: &[&str], terms: &Terms) -> Result<bool> {
     if place.join("summary.json").is_file() && place.join("report.html").is_file() {
         return Ok(true);
     }
@@ -99,7 +105,7 @@ fn go_on(setup: &Setup, place: &Path, words: &[&str], until: Until) -> Result<bo
         false => [words, &["--data", &setup.data, "--out", &folder]].concat(),
     };
     arguments.extend(["--device", "cuda"]);
-    let output = setup.asap(until)?.asap_output(&[], &arguments)?;
+    let output = setup.asap(terms)?.asap_output(&[], &arguments)?;
     ensure!(
         output.stopped || output.status.success(),
         "asap {} ended with {}: {}",

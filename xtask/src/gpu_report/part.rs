@@ -1,13 +1,17 @@
 //! The parts of the report, in order, and what each does.
 
 use super::record::{Outcome, Record, State};
+use super::test_programs::{self, Tests};
 use super::{Setup, commands, contests, long_runs, profile, shown};
 use crate::bench::configuration::{Configuration, Precision};
 use crate::bench::subject::{Final, Size, Step, Subject};
 use crate::bench::{gpu_table, losses};
-use crate::process::Until;
+use crate::process::Terms;
 use anyhow::Result;
 use std::path::Path;
+
+/// Turns that PyTorch's compiler gets at most.
+const COMPILER_TURNS: u64 = 2;
 
 /// Something to measure.
 pub(super) struct Part {
@@ -23,6 +27,7 @@ pub(super) struct Part {
 pub(super) enum Work {
     Device,
     Agree(Precision),
+    Tests(&'static Tests),
     Sanitize,
     Losses(Piece, Precision),
     /// PyTorch in one configuration.
@@ -115,6 +120,7 @@ impl Part {
             Work::Rounds(PAPER, Precision::Tf32) => 3,
             Work::Search => 4,
             Work::Agree(_) => 5,
+            Work::Tests(_) => 6,
             Work::Losses(..) | Work::Profile(_) => 7,
             Work::Rounds(PAPER, _) => 8,
             Work::Trial(_, configuration) if !configuration.compiles() => 9,
@@ -126,37 +132,84 @@ impl Part {
         }
     }
 
-    /// Whether there is nothing left to measure: rounds count beside the best of PyTorch that is known.
+    /// Whether there is nothing left to measure.
     ///
     /// # Errors
     /// If what has been measured cannot be read.
-    pub(super) fn is_done(&self, folder: &Path, record: &Record) -> Result<bool> {
+    pub(super) fn is_done(&self, setup: &Setup, record: &Record) -> Result<bool> {
+        Ok(record.state == State::Done && self.outdated(setup, record)?.is_none())
+    }
+
+    /// Why figures count no more, if there are any: rounds count beside the best of PyTorch that is known.
+    ///
+    /// # Errors
+    /// If what has been measured cannot be read.
+    pub(super) fn outdated(&self, setup: &Setup, record: &Record) -> Result<Option<&'static str>> {
+        if record.state != State::Done && record.markdown.is_empty() {
+            return Ok(None);
+        }
+        if self.is_of_another_build(setup, record) {
+            return Ok(Some("of another build of asap"));
+        }
         let beside_best = match self.work {
-            Work::Rounds(piece, _) => contests::are_beside_best(folder, piece, record)?,
+            Work::Rounds(piece, _) => contests::are_beside_best(&setup.folder, piece, record)?,
             _ => true,
         };
-        Ok(record.state == State::Done && beside_best)
+        Ok((!beside_best).then_some("not beside what is PyTorch's best by now"))
+    }
+
+    /// The build of asap that the part measures; none if it measures PyTorch or the machine.
+    pub(super) fn build(&self, setup: &Setup) -> String {
+        match self.work {
+            Work::Device | Work::Trial(..) => String::new(),
+            _ => setup.build.clone(),
+        }
+    }
+
+    pub(super) fn is_of_another_build(&self, setup: &Setup, record: &Record) -> bool {
+        record.state != State::Missing && record.build != self.build(setup)
+    }
+
+    /// Whether it is left as it is: PyTorch's compiler was given its turns.
+    pub(super) fn is_given_up(&self, record: &Record) -> bool {
+        matches!(self.work, Work::Trial(_, configuration) if configuration.compiles())
+            && record.state == State::Failed
+            && record.full_turns >= COMPILER_TURNS
+    }
+
+    /// What else is to be known about its figures.
+    ///
+    /// # Errors
+    /// If what has been measured cannot be read.
+    pub(super) fn remark(&self, folder: &Path, record: &Record) -> Result<Option<String>> {
+        match self.work {
+            Work::Rounds(piece, _) if !record.markdown.is_empty() => {
+                contests::not_timed(folder, piece)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// One turn.
     ///
     /// # Errors
     /// If a program is missing or fails, or what it says is not what was asked for.
-    pub(super) fn measure(&self, setup: &Setup, before: &Record, until: Until) -> Result<Outcome> {
+    pub(super) fn measure(&self, setup: &Setup, before: &Record, terms: &Terms) -> Result<Outcome> {
         match self.work {
-            Work::Device => commands::device(setup, until),
-            Work::Agree(precision) => commands::agree(setup, precision, until),
-            Work::Sanitize => commands::sanitize(setup, until),
-            Work::Losses(piece, precision) => commands::losses(setup, piece, precision, until),
+            Work::Device => commands::device(setup, terms),
+            Work::Agree(precision) => commands::agree(setup, precision, terms),
+            Work::Tests(tests) => test_programs::measure(setup, tests, terms),
+            Work::Sanitize => commands::sanitize(setup, terms),
+            Work::Losses(piece, precision) => commands::losses(setup, piece, precision, terms),
             Work::Trial(piece, configuration) => {
-                contests::trial(setup, piece, configuration, until)
+                contests::trial(setup, piece, configuration, terms)
             }
             Work::Rounds(piece, precision) => {
-                contests::rounds(setup, piece, precision, before, until)
+                contests::rounds(setup, piece, precision, before, terms)
             }
-            Work::Profile(precision) => profile::measure(setup, precision, until),
-            Work::Search => long_runs::search(setup, until),
-            Work::Train(genotype) => long_runs::train(setup, genotype, before, until),
+            Work::Profile(precision) => profile::measure(setup, precision, terms),
+            Work::Search => long_runs::search(setup, terms),
+            Work::Train(genotype) => long_runs::train(setup, genotype, before, terms),
         }
     }
 }
@@ -179,6 +232,14 @@ pub(super) fn all() -> Vec<Part> {
             section,
             commands::AGREE_HEAD,
             Work::Agree(precision),
+        ));
+    }
+    for tests in &test_programs::ALL {
+        parts.push(part(
+            tests.name.to_owned(),
+            "Tests that hold the kernels to the processor",
+            test_programs::HEAD,
+            Work::Tests(tests),
         ));
     }
     parts.push(plain("sanitizer", "Memory errors", Work::Sanitize));

@@ -6,7 +6,7 @@ use super::record::Outcome;
 use crate::bench::bound::{Card, Kernel, bound_seconds, share_near_bound};
 use crate::bench::configuration::Precision;
 use crate::bench::contest::Contest;
-use crate::process::Until;
+use crate::process::Terms;
 use anyhow::Result;
 use serde_json::Value;
 
@@ -19,9 +19,9 @@ const HEAD: &str = "\
 ///
 /// # Errors
 /// If asap fails or leaves a figure out.
-pub(super) fn measure(setup: &Setup, precision: Precision, until: Until) -> Result<Outcome> {
+pub(super) fn measure(setup: &Setup, precision: Precision, terms: &Terms) -> Result<Outcome> {
     let contest = Contest {
-        programs: &setup.asap(until)?,
+        programs: &setup.asap(terms)?,
         subject: &Piece::PROFILED.subject(),
         gpu: &Setup::gpu(precision),
     };

@@ -1,13 +1,16 @@
 //! What came of a part, kept as JSON; and the report that is written from all of it.
 
+use super::Setup;
 use super::part::Part;
+use crate::replace::replace;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// How far a part is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
+    #[default]
     Missing,
     Failed,
     /// Stopped in time; the next turn goes on.
@@ -69,19 +72,19 @@ impl Outcome {
         }
     }
 
-    /// What can be told without a program that this machine has not.
-    pub(super) fn unavailable(markdown: String, program: &str) -> Self {
+    /// What can be told without something that this machine has not.
+    pub(super) fn unavailable(markdown: String, error: String) -> Self {
         Self {
             state: State::Unavailable,
             markdown,
             value: Value::Null,
-            error: format!("{program} is not installed"),
+            error,
         }
     }
 }
 
 /// A part as it stands after its turns.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Record {
     pub(super) state: State,
     /// Of all turns together.
@@ -89,7 +92,13 @@ pub(super) struct Record {
     pub(super) markdown: String,
     pub(super) value: Value,
     /// Why the last turn failed, or could not be.
-    error: String,
+    pub(super) error: String,
+    /// The build of asap that it is of, if it is of one.
+    pub(super) build: String,
+    /// Whole turns at whose end a program had to be stopped.
+    pub(super) full_turns: u64,
+    /// The file of what the program that failed last said.
+    pub(super) log: String,
 }
 
 impl Record {
@@ -114,6 +123,9 @@ impl Record {
             markdown: text("markdown"),
             value: fields["value"].clone(),
             error: text("error"),
+            build: text("build"),
+            full_turns: fields["full_turns"].as_u64().unwrap_or_default(),
+            log: text("log"),
         })
     }
 
@@ -127,6 +139,7 @@ impl Record {
                 markdown: outcome.markdown,
                 value: outcome.value,
                 error: outcome.error,
+                ..self
             },
             Err(error) => Self {
                 state: State::Failed,
@@ -142,14 +155,11 @@ impl Record {
     pub(super) fn write(&self, folder: &Path, name: &str) -> Result<()> {
         let fields = json!({
             "state": self.state.name(), "seconds": self.seconds, "markdown": self.markdown,
-            "value": self.value, "error": self.error,
+            "value": self.value, "error": self.error, "build": self.build, "full_turns": self.full_turns,
+            "log": self.log,
         });
-        let folder = folder.join("parts");
-        std::fs::create_dir_all(&folder)?;
-        replace(
-            &folder.join(format!("{name}.json")),
-            &format!("{fields:#}\n"),
-        )
+        let path = folder.join("parts").join(format!("{name}.json"));
+        replace(&path, &format!("{fields:#}\n"))
     }
 
     pub(super) fn described(&self) -> String {
@@ -157,10 +167,15 @@ impl Record {
             State::Unavailable => self.state.name().to_owned(),
             state => format!("{} after {:.0} s", state.name(), self.seconds),
         };
-        match self.error.is_empty() {
-            true => text,
-            false => format!("{text}: {}", self.error),
-        }
+        let error = match self.error.is_empty() {
+            true => String::new(),
+            false => format!(": {}", self.error),
+        };
+        let log = match self.log.is_empty() {
+            true => String::new(),
+            false => format!(" (`{}`)", self.log),
+        };
+        text + &error + &log
     }
 }
 
@@ -169,26 +184,32 @@ impl Record {
 ///
 /// # Errors
 /// If a record cannot be read, or the report not written.
-pub(super) fn write_report(folder: &Path, parts: &[Part]) -> Result<Vec<String>> {
+pub(super) fn write_report(setup: &Setup, parts: &[Part]) -> Result<Vec<String>> {
     let mut text = "# Measured on a GPU\n".to_owned();
     let mut missing = Vec::new();
     for section in parts.chunk_by(|a, b| a.section == b.section) {
-        let (mut measured, mut notes) = (String::new(), String::new());
-        let mut commands = String::new();
+        let (mut measured, mut commands) = (String::new(), String::new());
+        let mut notes: Vec<String> = Vec::new();
         for part in section {
-            let record = Record::read(folder, &part.name)?;
+            let record = Record::read(&setup.folder, &part.name)?;
             measured += &record.markdown;
-            commands += &part.shown(folder)?;
+            commands += &part.shown(&setup.folder)?;
             commands.push('\n');
-            if part.is_done(folder, &record)? {
+            // What two parts have to say is said once.
+            let remark = part.remark(&setup.folder, &record)?;
+            notes.extend(remark.filter(|remark| !notes.contains(remark)));
+            if part.is_done(setup, &record)? {
                 continue;
             }
-            let how = match record.state {
-                State::Done => "not beside what is PyTorch's best by now".to_owned(),
-                _ => record.described(),
-            };
-            notes += &format!("\n`{}`: {how}\n", part.name);
-            if record.state != State::Unavailable {
+            let how = [
+                (record.state != State::Done).then(|| record.described()),
+                part.outdated(setup, &record)?.map(str::to_owned),
+                part.is_given_up(&record)
+                    .then(|| "it is not tried again".to_owned()),
+            ];
+            let how: Vec<String> = how.into_iter().flatten().collect();
+            notes.push(format!("`{}`: {}", part.name, how.join("; ")));
+            if record.state != State::Unavailable && !part.is_given_up(&record) {
                 missing.push(part.name.clone());
             }
         }
@@ -196,22 +217,12 @@ pub(super) fn write_report(folder: &Path, parts: &[Part]) -> Result<Vec<String>>
             measured.insert_str(0, section[0].head);
             measured.insert(0, '\n');
         }
+        let notes: String = notes.iter().map(|note| format!("\n{note}\n")).collect();
         text += &format!(
             "\n## {}\n\n```sh\n{commands}```\n{measured}{notes}",
             section[0].section
         );
     }
-    replace(&folder.join("gpu-report.md"), &text)?;
+    replace(&setup.folder.join("gpu-report.md"), &text)?;
     Ok(missing)
-}
-
-/// Writes under another name first, so that nobody finds half a file.
-///
-/// # Errors
-/// If it cannot be written.
-fn replace(path: &Path, text: &str) -> Result<()> {
-    let unfinished = path.with_extension("unfinished");
-    std::fs::write(&unfinished, text)
-        .and_then(|()| std::fs::rename(&unfinished, path))
-        .with_context(|| format!("cannot write {}", path.display()))
 }

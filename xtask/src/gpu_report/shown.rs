@@ -20,6 +20,7 @@ pub(super) fn command(work: Work, folder: &Path) -> Result<String> {
     Ok(match work {
         Work::Device => "nvidia-smi".to_owned(),
         Work::Agree(precision) => agree(precision),
+        Work::Tests(tests) => tests.command(),
         Work::Sanitize => format!(
             "compute-sanitizer --error-exitcode 1 {}",
             agree(Precision::Tf32)
