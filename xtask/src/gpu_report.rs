@@ -69,7 +69,7 @@ impl Limits {
         turn: Duration::from_secs(420),
         grace: Duration::from_secs(50),
         training: Duration::from_secs(20 * 60),
-        least: Duration::from_secs(10),
+        least: Duration::from_secs(20),
         call: None,
     };
 }

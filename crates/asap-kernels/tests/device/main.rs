@@ -5,7 +5,7 @@
 //! `instructions`): the stand-in for the driver always does, and it is watched here.
 //!
 //! `operations`, `cell_inputs` and `kinks` are those of the processor (`tests/agreement`), with other `forms` held to the same plain one.
-//! They, `whole_plans` and `small_kernels` run on a GPU instead where one is chosen (`chosen`), or on the host through the code for GPUs.
+//! They, `forms`, `whole_plans` and `small_kernels` run on a GPU instead where one is chosen (`chosen`), or on the host through the code for GPUs.
 //! What only the host can do stays there: to watch for races and for accesses outside of all memory (`HostDevice::watched`), to guard
 //! what lies beside an allocation, to shuffle threads, and to try the shim itself (`shim`); `abi` compares texts.
 #![cfg(unix)]
