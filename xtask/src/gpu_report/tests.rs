@@ -224,6 +224,17 @@ fn what_the_search_for_memory_errors_finds_is_a_failure() {
 }
 
 #[test]
+fn what_searches_for_memory_errors_is_stopped_with_what_it_started() {
+    let scene = Scene::new("searching");
+    let script = r#"(sleep 2; touch "$0-went-on") & wait"#;
+    scene.install("compute-sanitizer", script);
+    scene.run(Some("sanitizer"), 0.3);
+    assert_eq!(scene.state("sanitizer"), State::Failed);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!scene.file("compute-sanitizer-went-on").exists());
+}
+
+#[test]
 fn an_agreement_that_says_nothing_has_its_error_in_the_place_of_a_row() {
     let scene = Scene::new("silent");
     for (file, error) in [

@@ -93,6 +93,34 @@ fn rounds_of_two_builds_are_never_mixed() {
 }
 
 #[test]
+fn rounds_beside_what_is_not_the_best_any_more_are_told_in_every_state() {
+    let scene = Scene::new("beside");
+    scene.run(Some("paper-eager-tf32-nchw"), 60.0);
+    scene.run(Some("paper-rounds-tf32"), 60.0);
+    let mut record = scene.record("paper-rounds-tf32");
+    record.value["best"] = "eager-bf16-nchw".into();
+    for (state, told) in [
+        (State::Done, "`paper-rounds-tf32`: "),
+        (State::GoesOn, "`paper-rounds-tf32`: goes on after"),
+        (State::Failed, "`paper-rounds-tf32`: failed after"),
+    ] {
+        record.state = state;
+        record
+            .write(&scene.file("report"), "paper-rounds-tf32")
+            .unwrap();
+        let missing = scene.run(Some("device"), 60.0);
+        assert!(missing.contains("paper-rounds-tf32"), "{missing}");
+        in_order(
+            &scene.report(),
+            &[told, "not beside what is PyTorch's best by now\n"],
+        );
+    }
+    let report = scene.report();
+    let untimed = "PyTorch was not timed (paper) in eager-tf32-channels-last: not tried yet; ";
+    assert_eq!(report.matches(untimed).count(), 1, "{report}");
+}
+
+#[test]
 fn a_compiler_that_was_stopped_twice_is_told_and_not_missing() {
     let scene = Scene::new("compiler");
     let part = "paper-compile-tf32";
