@@ -13,6 +13,7 @@ const OUT_OF_MEMORY: u32 = 2;
 const BATCH: usize = 2;
 const IMAGE: [usize; 3] = [4, 4, 1];
 const NODES: usize = 4;
+const PIXELS: [f32; BATCH * 16] = [0.5; BATCH * 16];
 
 /// One cell in which every node has one edge.
 fn plan(operation: CellOperation) -> Plan {
@@ -37,11 +38,23 @@ fn plan(operation: CellOperation) -> Plan {
     builder.finish(3)
 }
 
+fn train(engine: &mut DeviceEngine) -> Result<(), Error> {
+    engine.load(&PIXELS, &[1, 2])?;
+    let op_weights = StepOpWeights::Given(&[1.0; NODES]);
+    engine.step(op_weights, Regularisation::default(), Wanted::Weights)?;
+    engine.descend(Descent {
+        learning_rate: 0.1,
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+        clip: 5.0,
+    })
+}
+
 /// Everything that an engine may have on its device, used; and a second plan.
 fn run(device: Box<dyn Device>) -> Result<f64, Error> {
     let first = plan(CellOperation::Separable { kernel: 3 });
     let mut engine = DeviceEngine::new(device, first, Precision::F32)?;
-    let pixels = [0.5; BATCH * 16];
     engine.keep_average()?;
     let alphas = Alphas {
         parameters: vec![0.0; NODES],
@@ -53,21 +66,12 @@ fn run(device: Box<dyn Device>) -> Result<f64, Error> {
     let mut loss = 0.0;
     for _ in 0..2 {
         for _ in 0..2 {
-            engine.load(&pixels, &[1, 2])?;
-            let op_weights = StepOpWeights::Given(&[1.0; NODES]);
-            engine.step(op_weights, Regularisation::default(), Wanted::Weights)?;
-            engine.descend(Descent {
-                learning_rate: 0.1,
-                momentum: 0.9,
-                nesterov: false,
-                weight_decay: 0.0,
-                clip: 5.0,
-            })?;
+            train(&mut engine)?;
         }
         let mut steps = engine.outcomes_but(1)?;
         steps.extend(engine.outcomes()?);
         loss += steps.iter().map(|step| step.outcome.loss).sum::<f64>();
-        engine.logits(&pixels, &[1.0; NODES])?;
+        engine.logits(&PIXELS, &[1.0; NODES])?;
         engine.replace(plan(CellOperation::Skip))?;
     }
     Ok(loss)
@@ -113,4 +117,28 @@ fn a_plan_whose_device_fails_gives_everything_back() {
             }
         }
     }
+}
+
+/// The first kernel that may fail unnoticed is one of the newest step.
+#[test]
+fn who_looks_at_older_steps_does_not_wait_for_the_newest() {
+    const LAUNCH_FAILED: u32 = 719;
+    let stand_in = StandIn::new(Order::Late);
+    let unnoticed = (0..1000).find(|&kernels_before| {
+        stand_in.begin(Order::Late);
+        let device = Box::new(CudaDevice::new(0).unwrap());
+        let plan = plan(CellOperation::Skip);
+        let mut engine = DeviceEngine::new(device, plan, Precision::F32).unwrap();
+        stand_in.fail("a kernel", kernels_before, LAUNCH_FAILED, false);
+        for _ in 0..3 {
+            train(&mut engine).unwrap();
+        }
+        let Ok(older) = engine.outcomes_but(1) else {
+            return false;
+        };
+        assert_eq!(older.len(), 2);
+        assert!(engine.outcomes().is_err(), "everything had run");
+        true
+    });
+    assert!(unnoticed.unwrap() > 2);
 }

@@ -1,6 +1,6 @@
 //! Runs on a device: the kernels for GPUs, run on the host or on the GPU that is chosen.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::chosen::{self, Chosen};
 use crate::host::HostDevice;
@@ -283,6 +283,30 @@ fn images_lie_on_the_device_where_it_can_vary_them() {
 }
 
 #[test]
+fn a_device_varies_images_as_the_processor_does() {
+    let folder = TemporaryFolder::new();
+    let varied = |name: &str, flip: bool, place: Place| {
+        let mut config = short();
+        (config.train.epochs, config.train.steps_per_epoch) = (1, 1);
+        config.train.batch = 3;
+        let augmentation = &mut config.train.augmentation;
+        (augmentation.crop_padding, augmentation.cutout) = (2, 3);
+        augmentation.flip = flip;
+        finished(train(&folder, name, config, place));
+        read_metrics(&folder.run(name).metrics()).unwrap()[0].weight_loss
+    };
+    let expected = varied("processor", true, Place::Processor);
+    let found = varied("device", true, place());
+    // A pixel more or less is far more than roundings are.
+    assert!(
+        (found - expected).abs() < 1e-5 * expected,
+        "{found} is not {expected}"
+    );
+    let other = varied("not mirrored", false, place());
+    assert!((other - expected).abs() > 1e-4 * expected, "{other}");
+}
+
+#[test]
 fn a_loss_that_is_no_number_ends_a_search_where_it_ends_on_the_processor() {
     let folder = TemporaryFolder::new();
     let errors = [Place::Processor, place()].map(|place| {
@@ -329,4 +353,83 @@ fn a_loss_that_is_no_number_ends_a_run_at_its_step_and_names_the_checkpoint() {
         (epoch, step)
     });
     assert_eq!(errors[0], errors[1]);
+}
+
+/// An epoch with more steps than are under way at once.
+fn long() -> RunConfig {
+    let mut config = short();
+    config.train.batch = 2;
+    (config.train.epochs, config.train.steps_per_epoch) = (1, 56);
+    // So slow that roundings stay small.
+    config.train.learning_rate = Schedule::cosine(1e-3, 0.0);
+    config
+}
+
+fn train(folder: &TemporaryFolder, name: &str, config: RunConfig, place: Place) -> Job<'static> {
+    let (run, genotype) = (folder.run(name), DARTS_V2.clone());
+    Job::train(run, config, genotype, &Stripes, vec![], place).unwrap()
+}
+
+#[test]
+fn steps_that_are_looked_at_while_others_are_under_way_add_up_to_the_epoch() {
+    let folder = TemporaryFolder::new();
+    finished(train(&folder, "processor", long(), Place::Processor));
+    finished(train(&folder, "device", long(), place()));
+    let (mut steps, mut seen) = (0, Vec::new());
+    let stop = AtomicBool::new(false);
+    let mut progress = |event: &Event<'_>| {
+        if let Event::Step(step) = event {
+            steps += 1;
+            seen.push(step.weight_loss);
+            stop.store(steps == 40, Ordering::Relaxed);
+        }
+    };
+    let stopped = train(&folder, "stopped", long(), place()).run(&mut progress, &stop);
+    assert!(matches!(stopped, Ok(Outcome::Interrupted(_))));
+    finished(Job::resume(folder.run("stopped"), &Stripes, place()).unwrap());
+    let epochs = ["processor", "device", "stopped"].map(|name| {
+        let mut metrics = read_metrics(&folder.run(name).metrics()).unwrap();
+        assert_eq!(metrics.len(), 1);
+        metrics.remove(0)
+    });
+    let [processor, device, stopped] = epochs;
+    assert_eq!([processor.steps, device.steps, stopped.steps], [56; 3]);
+    assert_eq!(device.weight_loss, stopped.weight_loss);
+    let (expected, found) = (processor.weight_loss, device.weight_loss);
+    assert!(
+        (found - expected).abs() < 1e-3 * expected,
+        "{found} is not {expected}"
+    );
+    // The first step is waited for; then nothing new is known before 32 are under way, of which the older 16 are looked at.
+    let changes: Vec<usize> = (1..seen.len())
+        .filter(|&i| seen[i] != seen[i - 1])
+        .collect();
+    assert_eq!(changes, [32], "{seen:?}");
+    let networks = ["device", "stopped"].map(|name| folder.run(name).network());
+    let [one, other] = networks.map(|path| std::fs::read(path).unwrap());
+    assert!(one == other, "a run that was stopped ends in other bytes");
+}
+
+#[test]
+fn a_loss_that_is_no_number_is_told_while_later_steps_are_under_way() {
+    let folder = TemporaryFolder::new();
+    let told = [Place::Processor, place()].map(|place| {
+        let mut config = long();
+        let name = place.name().to_owned();
+        // Weights that grow by a factor in every step.
+        config.train.learning_rate = Schedule::cosine(1.0, 1.0);
+        config.train.sgd.weight_decay = 5.0;
+        let mut steps = 0;
+        let mut progress =
+            |event: &Event<'_>| steps += usize::from(matches!(event, Event::Step(_)));
+        let job = train(&folder, &name, config, place);
+        let error = job.run(&mut progress, &AtomicBool::new(false)).unwrap_err();
+        let Error::NotFinite { what, step, .. } = error else {
+            panic!("{error}")
+        };
+        (what, step, steps)
+    });
+    let [(what, step, _), (what_there, step_there, steps)] = &told;
+    assert_eq!((what, step), (what_there, step_there));
+    assert!((3..=16).contains(step) && *steps == 32, "{told:?}");
 }
