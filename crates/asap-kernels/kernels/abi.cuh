@@ -173,7 +173,7 @@ struct depthwise_gradient_job {
     u32 channels;
 };
 
-// --- product.cu -----------------------------------------------------------------------------------------------------------
+// --- pointwise.cu ---------------------------------------------------------------------------------------------------------
 
 // A convolution as a product over gathered pixels. Tap t of output (y, x) reads source pixel
 // `(y stride + begin + t / window, x stride + begin + t % window)`, for window 0 `(y stride + t, x stride + t)`; what lies
@@ -380,7 +380,7 @@ struct outcome_job {
     double *outcome;
 };
 
-// --- optimizer.cu ---------------------------------------------------------------------------------------------------------
+// --- sgd.cu ---------------------------------------------------------------------------------------------------------------
 
 // `out[i] = sum over splits of partials[split stride + i]`, in order. In rows of `columns`, columns outside `first..first + kept` become 0
 // (columns 0: all stay).

@@ -6,6 +6,6 @@
 #include "elementwise.cu"
 #include "head.cu"
 #include "images.cu"
-#include "optimizer.cu"
+#include "pointwise.cu"
 #include "pool.cu"
-#include "product.cu"
+#include "sgd.cu"

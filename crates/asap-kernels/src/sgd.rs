@@ -1,4 +1,4 @@
-//! Stochastic gradient descent on the processor, step by step as PyTorch's `SGD` does it: what `kernels/optimizer.cu` is on a
+//! Stochastic gradient descent on the processor, step by step as PyTorch's `SGD` does it: what `kernels/sgd.cu` is on a
 //! device.
 //!
 //! ```text
