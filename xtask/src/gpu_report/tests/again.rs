@@ -168,7 +168,7 @@ fn a_call_ends_in_its_time_with_its_report() {
     let started = Instant::now();
     scene.run_in(Some("search"), 60.0, Some(4.0));
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(40),
         "{:?}",
         started.elapsed()
     );
@@ -196,10 +196,10 @@ fn what_a_program_that_failed_said_is_kept_until_it_works() {
 #[test]
 fn a_python_that_hangs_ends_with_its_turn() {
     let scene = Scene::new("hangs");
-    scene.install("python", "exec sleep 20");
+    scene.install("python", "exec sleep 60");
     let started = Instant::now();
     scene.run(Some("losses-small-f32"), 0.4);
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(40));
     let report = scene.report();
     assert!(report.contains("expected a Python with torch"), "{report}");
 }
