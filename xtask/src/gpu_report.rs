@@ -220,17 +220,19 @@ fn run_within(arguments: &Arguments, limits: Limits, tools: Vec<PathBuf>) -> Res
     }
 }
 
-/// Parts as they are to be measured: of the same rank, what failed before comes after what had no turn.
+/// Parts as they are to be measured: what was stopped when its time was over comes later, or it would use up every call; then by
+/// rank, and of the same rank what failed before comes after what had no turn.
 fn in_order<'a>(setup: &Setup, parts: &'a [Part]) -> Result<Vec<&'a Part>> {
     let mut ranked = Vec::new();
     for part in parts {
         let record = Record::read(&setup.folder, &part.name)?;
         if !part.is_given_up(&record) {
-            ranked.push((part.rank(), record.state == State::Failed, part));
+            let failed = record.state == State::Failed;
+            ranked.push(((record.full_turns, part.rank(), failed), part));
         }
     }
-    ranked.sort_by_key(|(rank, failed, _)| (*rank, *failed));
-    Ok(ranked.into_iter().map(|(_, _, part)| part).collect())
+    ranked.sort_by_key(|(place, _)| *place);
+    Ok(ranked.into_iter().map(|(_, part)| part).collect())
 }
 
 /// Whether a part was done before others found what it depends on.
@@ -270,7 +272,7 @@ fn turn(setup: &Setup, part: &Part) -> Result<bool> {
     let stopped = outcome
         .as_ref()
         .is_err_and(|error| error.downcast_ref::<Stopped>().is_some());
-    let stopped = stopped && until.moment >= started + setup.limits.turn;
+    let stopped = stopped && until.moment >= started + setup.limits.turn / 2;
     let seconds = started.elapsed().as_secs_f64();
     let mut after = before.clone().after(outcome, seconds);
     after.build = part.build(setup);

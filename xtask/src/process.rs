@@ -16,6 +16,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How often to look whether the program has ended.
 const PAUSE: Duration = Duration::from_millis(20);
+/// What a program that was killed has to end in.
+const TO_END: Duration = Duration::from_secs(10);
 /// Lines of each output that are kept of a program that failed.
 const KEPT_LINES: usize = 200;
 
@@ -145,19 +147,28 @@ fn wait(child: &mut Child, terms: &Terms) -> Result<(ExitStatus, bool)> {
         return Ok((child.wait()?, false));
     };
     if let Some(status) = wait_until(child, until.moment)? {
+        end_its_own(child, terms);
         return Ok((status, false));
     }
     send("INT", child, terms);
     let in_grace = wait_until(child, Instant::now() + until.grace)?;
-    if terms.with_its_own {
-        // What it has started may be there still.
-        send("KILL", child, terms);
-    }
+    end_its_own(child, terms);
     if let Some(status) = in_grace {
         return Ok((status, true));
     }
     child.kill()?;
-    Ok((child.wait()?, true))
+    // What is deep in a driver may not end for anybody.
+    match wait_until(child, Instant::now() + TO_END)? {
+        Some(status) => Ok((status, true)),
+        None => bail!("process {} cannot be ended", child.id()),
+    }
+}
+
+/// Ends what a program has started and left behind, where that is asked for.
+fn end_its_own(child: &Child, terms: &Terms) {
+    if terms.with_its_own {
+        send("KILL", child, terms);
+    }
 }
 
 fn wait_until(child: &mut Child, moment: Instant) -> Result<Option<ExitStatus>> {

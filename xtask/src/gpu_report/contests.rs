@@ -130,8 +130,8 @@ pub(super) fn rounds(
         let started = Instant::now();
         match contest.round(best, &trials) {
             Ok(round) => lines.push(round),
-            // The last round of a turn may be cut off; those before it count.
-            Err(_) if added && is_over(Instant::now()) => break,
+            // The last round of a turn may be cut off, or fail; those before it count.
+            Err(_) if added => break,
             Err(error) => return Err(error),
         }
         added = true;

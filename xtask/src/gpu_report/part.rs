@@ -10,8 +10,8 @@ use crate::process::Terms;
 use anyhow::Result;
 use std::path::Path;
 
-/// Turns that PyTorch's compiler gets at most.
-const COMPILER_TURNS: u64 = 2;
+/// Turns that PyTorch's compiler and the search for memory errors get at most.
+const MOST_TURNS: u64 = 2;
 
 /// Something to measure.
 pub(super) struct Part {
@@ -158,10 +158,11 @@ impl Part {
         Ok((!beside_best).then_some("not beside what is PyTorch's best by now"))
     }
 
-    /// The build of asap that the part measures; none if it measures PyTorch or the machine.
+    /// The build of asap that the part measures, and of its tests; none if it measures PyTorch or the machine.
     pub(super) fn build(&self, setup: &Setup) -> String {
         match self.work {
             Work::Device | Work::Trial(..) => String::new(),
+            Work::Tests(tests) => format!("{} {}", setup.build, tests.build(setup)),
             _ => setup.build.clone(),
         }
     }
@@ -170,11 +171,13 @@ impl Part {
         record.state != State::Missing && record.build != self.build(setup)
     }
 
-    /// Whether it is left as it is: PyTorch's compiler was given its turns.
+    /// Whether it is left as it is: it was given its turns and did not end in them.
     pub(super) fn is_given_up(&self, record: &Record) -> bool {
-        matches!(self.work, Work::Trial(_, configuration) if configuration.compiles())
-            && record.state == State::Failed
-            && record.full_turns >= COMPILER_TURNS
+        let may_not_end = match self.work {
+            Work::Trial(_, configuration) => configuration.compiles(),
+            work => matches!(work, Work::Sanitize),
+        };
+        may_not_end && record.state == State::Failed && record.full_turns >= MOST_TURNS
     }
 
     /// What else is to be known about its figures.

@@ -95,7 +95,7 @@ pub(super) struct Record {
     pub(super) error: String,
     /// The build of asap that it is of, if it is of one.
     pub(super) build: String,
-    /// Whole turns at whose end a program had to be stopped.
+    /// Turns, of at least half their length, at whose end a program had to be stopped.
     pub(super) full_turns: u64,
     /// The file of what the program that failed last said.
     pub(super) log: String,

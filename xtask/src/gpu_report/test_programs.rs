@@ -4,15 +4,19 @@
 
 use super::Setup;
 use super::record::Outcome;
-use crate::process::Terms;
+use crate::process::{Stopped, Terms};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 pub(super) const HEAD: &str = "\
-| tests | result |
-|---|---|
+| tests | program | result |
+|---|---|---|
 ";
+
+/// No more than these: to build all tests is to build asap in another way.
+const BUILT_BY: &str = "cargo xtask cuda test --no-run --test device --test on_a_device --test job";
 
 /// Tests of one program.
 #[derive(Debug)]
@@ -64,6 +68,17 @@ impl Tests {
         let words = format!("ASAP_TEST_DEVICE=cuda ./{}-DIGITS", self.program);
         [&[words.as_str()], self.filter].concat().join(" ")
     }
+
+    /// What differs between builds of the program; nothing where there is none.
+    pub(super) fn build(&self, setup: &Setup) -> String {
+        let Ok(Some(program)) = newest(&setup.asap.with_file_name("deps"), self.program) else {
+            return String::new();
+        };
+        let built = program.metadata().and_then(|data| data.modified()).ok();
+        let built = built.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let name = program.file_name().unwrap_or_default().display();
+        format!("{name} {}", built.unwrap_or_default().as_millis())
+    }
 }
 
 /// Runs them.
@@ -74,20 +89,23 @@ pub(super) fn measure(setup: &Setup, tests: &Tests, terms: &Terms) -> Result<Out
     let folder = setup.asap.with_file_name("deps");
     let Some(program) = newest(&folder, tests.program)? else {
         let name = format!("{}-*", tests.program);
-        let error =
-            format!("no {name} in deps beside asap: `cargo xtask cuda test --no-run` builds it");
+        let error = format!("no {name} in deps beside asap: `{BUILT_BY}` builds it");
         return Ok(Outcome::unavailable(String::new(), error));
     };
     let output = setup.asap(terms)?.test_output(&program, tests.filter)?;
     let said = said(&output.stdout);
     let row = match said.is_empty() {
         true => String::new(),
-        false => format!("| {} | {} |\n", tests.name, said.join("<br>")),
+        false => {
+            let file = program.file_name().unwrap_or_default().display();
+            format!("| {} | `{file}` | {} |\n", tests.name, said.join("<br>"))
+        }
     };
     let passed = passed(&output.stdout);
     match output.text(tests.program) {
         Ok(_) if passed > 0 => Ok(Outcome::new(true, row, Value::Null)),
         Ok(_) => Ok(Outcome::wrong(row, "no test was run".to_owned())),
+        Err(error) if error.is::<Stopped>() => Err(error),
         Err(error) => Ok(Outcome::wrong(row, error.to_string())),
     }
 }

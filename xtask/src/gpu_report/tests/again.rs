@@ -225,6 +225,11 @@ fn what_matters_first_is_measured_first_even_if_it_failed() {
     for part in ["paper-rounds-tf32", "device"] {
         failed.write(&setup.folder, part).unwrap();
     }
+    let stopped = Record {
+        full_turns: 1,
+        ..failed
+    };
+    stopped.write(&setup.folder, "losses-paper-f32").unwrap();
     let parts = part::all();
     let ordered = order(&setup, &parts).unwrap();
     let names: Vec<&str> = ordered.iter().map(|part| part.name.as_str()).collect();
@@ -244,6 +249,21 @@ fn what_matters_first_is_measured_first_even_if_it_failed() {
             "sanitizer",
             "train-ASAP",
             "paper-compile-tf32",
+            // It would use up call after call.
+            "losses-paper-f32",
         ],
     );
+}
+
+#[test]
+fn a_search_for_memory_errors_that_does_not_end_is_told_and_not_missing() {
+    let scene = Scene::new("endless");
+    scene.install("compute-sanitizer", "exec sleep 60");
+    for turns in [1, 2] {
+        let missing = scene.run(Some("sanitizer"), 0.4);
+        assert_eq!(scene.record("sanitizer").full_turns, turns);
+        assert_eq!(missing.contains("sanitizer"), turns < 2, "{missing}");
+    }
+    let report = scene.report();
+    assert!(report.contains("; it is not tried again"), "{report}");
 }

@@ -24,7 +24,7 @@ fn tests_that_are_not_built_are_told_and_are_not_missing() {
             "{report}"
         );
         assert!(
-            report.contains("`cargo xtask cuda test --no-run` builds it"),
+            report.contains("`cargo xtask cuda test --no-run --test device --test on_a_device --test job` builds it"),
             "{report}"
         );
     }
@@ -56,9 +56,25 @@ echo "test a ... ok"; echo "test result: ok. 7 passed; 0 failed; 0 ignored""#;
             scene.text(&format!("deps/{program}-0123456789abcdef.said")),
             filter
         );
-        let row = format!("| {part} | test result: ok. 7 passed; 0 failed; 0 ignored |\n");
+        let result = "test result: ok. 7 passed; 0 failed; 0 ignored";
+        let row = format!("| {part} | `{program}-0123456789abcdef` | {result} |\n");
         let command = format!("ASAP_TEST_DEVICE=cuda ./{program}-DIGITS {filter}");
         in_order(&report, &[command.trim_end(), &row]);
+    }
+}
+
+#[test]
+fn tests_that_were_built_again_are_run_again() {
+    let scene = Scene::new("rebuilt");
+    let script = |passed: u32| format!(r#"echo "test result: ok. {passed} passed; 0 failed""#);
+    for passed in [1, 2] {
+        std::thread::sleep(Duration::from_millis(20));
+        build(&scene, "job-0123456789abcdef", &script(passed));
+        for _ in 0..2 {
+            scene.run(Some("tests-runs"), 60.0);
+            let report = scene.report();
+            assert!(report.contains(&format!("{passed} passed")), "{report}");
+        }
     }
 }
 
@@ -68,7 +84,7 @@ fn tests_that_fail_and_none_at_all_are_failures() {
     for (script, told) in [
         (
             r#"echo "test a ... FAILED"; echo "test b ... ok"; echo "test result: FAILED. 1 passed; 1 failed"; exit 101"#,
-            "| tests-runs | test a ... FAILED<br>test result: FAILED. 1 passed; 1 failed |",
+            "| tests-runs | `job-0123456789abcdef` | test a ... FAILED<br>test result: FAILED. 1 passed; 1 failed |",
         ),
         (
             r#"echo "test result: ok. 0 passed; 0 failed""#,
