@@ -107,21 +107,25 @@ __device__ __forceinline__ u32 pointwise_step(u32 outputs) { return outputs + (o
 // 4096 bytes, and twice that for patches of 16 rows, of which the tile alone takes more. Grid: splits, groups of 64 outputs, jobs.
 // `NARROW` takes up to 32 channels, all at once, and its taps stay in registers.
 template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_forward(const chain_forward_job &given, const Step *step) {
+    know_threads();
     const chain_forward_job &job = *global(&given);
     step = global(step);
     constexpr int TILES = NARROW ? 2 : 4;
     constexpr u32 ROWS = Fixed::ROWS, PIXELS = ROWS * SIDE;
     const ChainShape shape = Fixed::shape(job);
     const u32 channels = shape.channels, chunk = NARROW ? channels : CHUNK, rows = shape.span(ROWS), columns = shape.span(SIDE);
-    const u32 first_output = blockIdx.y * OUTPUTS;
-    if (first_output >= channels) return;
+    if (blockIdx.y * OUTPUTS >= channels) return;
+    const u32 first_output = Fixed::KNOWN ? 0 : blockIdx.y * OUTPUTS;
     const u32 outputs = least(OUTPUTS, channels - first_output);
     const u32 a_step = chunk + 4, b_step = pointwise_step(least(OUTPUTS, channels));
     float *tile = reinterpret_cast<float *>(SHARED_MEMORY);
     float *a = tile + shape.tile_pixels(ROWS) * chunk;
     float *b = a + PIXELS * a_step;
     float *taps = b + chunk * b_step;
+    // Read once: what is written might lie in a job, as far as the compiler knows.
     const Tensor y_tensor = known<P>(job.y);
+    const View source = job.source;
+    const bool summed = job.moments;
     const Warps warps(PIXELS / 16);
     const Lane lane(warps);
     Accumulator<TILES> acc;
@@ -134,7 +138,7 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
     Patch<ROWS> patch(share.first, shape.out_height(), shape.out_width());
     Batch batch;
     HeldTaps held;
-    Around<true> around(shape.window<P>(job.source, patch), walk, 0);
+    Around<true> around(shape.window<P>(source, patch), walk, 0);
     if (share.first < share.last) batch.load(around);
     for (u32 index = share.first; index < share.last; ++index) {
         Patch<ROWS> next = patch;
@@ -157,7 +161,7 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
             const bool last = NARROW || first + chunk >= channels;
             const u32 ahead = last ? 0 : first + chunk;
             if (!NARROW && !Fixed::KNOWN && least(chunk, channels - ahead) != walk.count) walk = Walk(rows, columns, Quads(least(chunk, channels - ahead)));
-            around = Around<true>(shape.window<P>(job.source, last ? next : patch), walk, ahead);
+            around = Around<true>(shape.window<P>(source, last ? next : patch), walk, ahead);
             if (!last || index + 1 < share.last) batch.load(around);
             if (!NARROW && !Fixed::KNOWN && count != line.count) line = Line<ROWS>(count);
             if (line.works()) {
@@ -187,10 +191,10 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
                 v[1] = kept_by(y_tensor, v[1]);
             }
         }
-        if (job.moments) moments.add(acc);
+        if (summed) moments.add(acc);
         patch = next;
     }
-    if (!job.moments) return;
+    if (!summed) return;
     double *out = job.moments + (size_t)blockIdx.x * 2 * channels + first_output;
     __syncthreads();
     moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, channels, warps);
@@ -207,27 +211,39 @@ __device__ __forceinline__ void load_summands(float *summands, const Term *terms
     }
 }
 
-// `d[pixels][step]`: the sum of the two terms of a patch, all channels; 0 where there is no pixel.
-template <Precision P, u32 ROWS>
-__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const Term *terms,
+// The two terms of a job's upstream, read once: what is written might lie there, as far as the compiler knows.
+struct TwoTerms {
+    Tensor y[2];
+    u32 cell[2];
+    u32 weight[2];
+
+    template <Precision P> __device__ static __forceinline__ TwoTerms of(const Term *terms) {
+        return {{known<P>(terms[0].y), known<P>(terms[1].y)}, {terms[0].cell, terms[1].cell}, {terms[0].weight, terms[1].weight}};
+    }
+};
+
+// `d[pixels][step]`: the sum of the two terms of a patch, all channels; 0 where there is no pixel. EXACT if the threads for each four channels
+// have a pixel each, as often as there are.
+template <Precision P, bool EXACT, u32 ROWS>
+__device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const TwoTerms &terms,
                                               const Step *step, bool may_lose, const Patch<ROWS> &patch) {
     constexpr u32 PIXELS = 2, ALL = ROWS * SIDE;
     const u32 stride = quads.threads, channel = quads.channel;
-    const Tensor tensors[2] = {known<P>(terms[0].y), known<P>(terms[1].y)};
-    const bool kept[2] = {!may_lose || keeps(step, patch.image, terms[0].cell, terms[0].weight),
-                          !may_lose || keeps(step, patch.image, terms[1].cell, terms[1].weight)};
+    const bool kept[2] = {!may_lose || keeps(step, patch.image, terms.cell[0], terms.weight[0]),
+                          !may_lose || keeps(step, patch.image, terms.cell[1], terms.weight[1])};
     // Threads left over have no pixel.
-    for (u32 pixel = quads.thread < stride ? quads.thread : ALL; pixel < ALL; pixel += PIXELS * stride) {
+    for (u32 first = 0; first < ALL; first += PIXELS * stride) {
+        const u32 pixel = EXACT || quads.thread < stride ? first + quads.thread : ALL;
         float4 y[2][PIXELS], sums[PIXELS];
         bool holds[PIXELS];
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
             const u32 own = pixel + i * stride;
-            holds[i] = own < ALL && patch.holds(own);
+            holds[i] = (EXACT || own < ALL) && patch.holds(own);
             sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
 #pragma unroll
             for (u32 t = 0; t < 2; ++t)
-                if (holds[i] && kept[t]) y[t][i] = read4(tensors[t], patch.image, patch.place(own), channel);
+                if (holds[i] && kept[t]) y[t][i] = stored4(terms.y[t], patch.image, patch.place(own), channel);
         }
 #pragma unroll
         for (u32 t = 0; t < 2; ++t) {
@@ -235,12 +251,12 @@ __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads 
             const Summand summand(load4(own), load4(own + quads.count));
 #pragma unroll
             for (u32 i = 0; i < PIXELS; ++i)
-                if (holds[i] && kept[t]) sums[i] = summand.add(y[t][i], sums[i]);
+                if (holds[i] && kept[t]) sums[i] = summand.add(numbers4(y[t][i], is_half(terms.y[t])), sums[i]);
         }
 #pragma unroll
         for (u32 i = 0; i < PIXELS; ++i) {
             const u32 own = pixel + i * stride;
-            if (own < ALL) store4(d + own * d_step + channel, rounded4<P>(sums[i]));
+            if (EXACT || own < ALL) store4(d + own * d_step + channel, rounded4<P>(sums[i]));
         }
     }
 }
@@ -253,12 +269,14 @@ __device__ __forceinline__ u32 parts_of(u32 channels) { return channels <= 8 ? 8
 // `32 TILES` channels. Only for the gradients of kernels (WEIGHTS) is the source read.
 template <Precision P, int TILES, bool WEIGHTS, class Fixed>
 __device__ CALLED void chain_backward(const chain_backward_job &given, const Step *step) {
+    know_threads();
     const chain_backward_job &job = *global(&given);
     step = global(step);
     constexpr u32 ROWS = Fixed::ROWS, PIXELS = ROWS * SIDE;
     const ChainShape shape = Fixed::shape(job);
-    const u32 channels = shape.channels, chunk = Fixed::KNOWN ? least(channels, CHUNK) : job.chunk, first = blockIdx.y * chunk;
-    if (first >= channels) return;
+    const u32 channels = shape.channels, chunk = Fixed::KNOWN ? least(channels, CHUNK) : job.chunk;
+    if (blockIdx.y * chunk >= channels) return;
+    const u32 first = Fixed::KNOWN && channels <= CHUNK ? 0 : blockIdx.y * chunk;
     // A number of channels that is known is one of whole chunks.
     const u32 count = Fixed::KNOWN ? chunk : least(chunk, channels - first), all_quads = channels / 4;
     const u32 d_step = channels + 4, a_step = chunk + 4;
@@ -292,6 +310,8 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     const u32 tile_row = pitch_of(shape.span(SIDE)) * count;
     // Read once: what is written might lie in a job, as far as the compiler knows.
     const Tensor z_tensor = known<P>(job.z);
+    const View source = job.source;
+    const TwoTerms terms = TwoTerms::of<P>(upstream);
     const Share share = share_of(patches<ROWS>(step->images, shape.out_height(), shape.out_width()), blockIdx.x, gridDim.x);
     Patch<ROWS> patch(share.first, shape.out_height(), shape.out_width());
     const bool may_lose = step->drop_path > 0.0f;
@@ -300,10 +320,10 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
         Batch batch;
         Around<true> around;
         if (WEIGHTS) {
-            around = Around<true>(shape.window<P>(job.source, patch), walk, first);
+            around = Around<true>(shape.window<P>(source, patch), walk, first);
             batch.load(around);
         }
-        load_upstream<P>(d, d_step, all, summands, upstream, step, may_lose, patch);
+        load_upstream<P, Fixed::KNOWN>(d, d_step, all, summands, terms, step, may_lose, patch);
         if (WEIGHTS) finish_tile(tile, batch, walk, around);
         __syncthreads();
         Accumulator<2> z;
@@ -319,10 +339,10 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
                 if (column >= count) break;
                 const float2 v = make_float2(z.c[j][2 * half], z.c[j][2 * half + 1]);
                 if (holds) write2(z_tensor, patch.image, patch.place(pixel), first + column, v);
-                if (WEIGHTS) *reinterpret_cast<float2 *>(a + pixel * a_step + column) = v;
             }
         }
         if (WEIGHTS) {
+            z.put(a, a_step, lane, PIXELS, count);
             __syncthreads();
             if (line.works()) {
                 // The row's depthwise outputs take the place of their gradients.
@@ -361,19 +381,7 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     // With several parts `room[part][input][output]`.
     if (parts > 1) __syncthreads();
     float *to = parts > 1 ? room + part * count * channels : out;
-    const Lane place(own_warps);
-#pragma unroll
-    for (int j = 0; j < TILES; ++j) {
-        const u32 column = place.column + j * place.column_step;
-        if (column >= channels) break;
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const u32 row = place.row + 8 * half;
-            if (row < count)
-                *reinterpret_cast<float2 *>(to + (size_t)row * channels + column) =
-                    make_float2(pointwise.c[j][2 * half], pointwise.c[j][2 * half + 1]);
-        }
-    }
+    pointwise.put(to, channels, Lane(own_warps), count, channels);
     if (parts == 1) return;
     __syncthreads();
     for (u32 i = threadIdx.x; i < count * channels; i += THREADS) {

@@ -21,18 +21,20 @@ template <class Run> __device__ __forceinline__ void each_column(u32 columns, co
     }
 }
 
-// One channel of a row of pixels, from `pixel` on.
+// One channel of a row of pixels, from `pixel` on, as it is stored: `number` makes a number of it.
 __device__ __forceinline__ void read_row(float (&v)[SIDE], const Tensor &t, u32 image, u32 pixel, u32 channel, u32 columns) {
     if (is_half(t)) {
         const u16 *from = half_address(t, image, pixel) + channel;
-        each_column(columns, [&](u32 i) { v[i] = low_of(from[i * (t.pixel & ~HALF)]); });
+        each_column(columns, [&](u32 i) { v[i] = __uint_as_float(from[i * (t.pixel & ~HALF)]); });
     } else {
         const float *from = address(t, image, pixel) + channel;
         each_column(columns, [&](u32 i) { v[i] = from[i * t.pixel]; });
     }
 }
 
-// The same, written; and `v` is what is left of it there.
+__device__ __forceinline__ float number(float stored, bool half) { return half ? low_of(__float_as_uint(stored)) : stored; }
+
+// A row, written; and `v` is what is left of it there.
 __device__ __forceinline__ void write_row(float (&v)[SIDE], const Tensor &t, u32 image, u32 pixel, u32 channel, u32 columns) {
     if (is_half(t)) {
         u16 *to = half_address(t, image, pixel) + channel;
@@ -91,6 +93,7 @@ __device__ __forceinline__ void hand_back(const Known &known, float (&out)[SIDE]
 
 // Of `count` channels from `first` on; COUNT, if the compiler knows their number.
 template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient_job &given, const Step *step, u32 first, u32 channels) {
+    know_threads();
     const depthwise_gradient_job &job = *global(&given);
     step = global(step);
     constexpr u32 ROWS = COUNT == 16 ? 2 * SIDE : SIDE;
@@ -162,8 +165,9 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
         if (add) read_row(before, out_tensor, patch.image, place, channel, columns);
 #pragma unroll
         for (u32 i = 0; i < SIDE; ++i) {
+            y[i] = number(y[i], is_half(source));
             const float value = normalised ? fmaf(a, y[i], b) : y[i];
-            out[i] = before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f);
+            out[i] = number(before[i], is_half(out_tensor)) + (value > 0.0f ? out[i] + number(extra[i], is_half(job.extra)) : 0.0f);
         }
         write_row(out, out_tensor, patch.image, place, channel, columns);
         if (summed) {

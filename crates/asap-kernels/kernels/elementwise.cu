@@ -62,7 +62,7 @@ struct PlainSum {
     __device__ __forceinline__ Loaded load(u32 image, u32 pixel, u32 channel) {
         return load4(address(y, image, pixel) + channel);
     }
-    __device__ __forceinline__ static void add(double *sums, const Loaded &v) { add_to(sums, v); }
+    __device__ __forceinline__ void add(double *sums, const Loaded &v) const { add_to(sums, v); }
 };
 
 // Rows: sum y, sum y^2.
@@ -74,7 +74,7 @@ struct MomentSum {
     __device__ __forceinline__ Loaded load(u32 image, u32 pixel, u32 channel) {
         return load4(address(y, image, pixel) + channel);
     }
-    __device__ __forceinline__ static void add(double *sums, const Loaded &v) {
+    __device__ __forceinline__ void add(double *sums, const Loaded &v) const {
         add_to(sums, v);
         add_product_to(sums + 4, v, v);
     }
@@ -84,7 +84,7 @@ struct MomentSum {
 struct TermSum {
     struct Loaded {
         float4 g;
-        float4 y;
+        float4 y; // as it is stored
     };
     static constexpr u32 ROWS = 2;
     Tensor g;
@@ -103,11 +103,11 @@ struct TermSum {
             kept = keeps(step, now, term.cell, term.weight);
         }
         if (!kept) return {zero4(), zero4()};
-        return {load4(address(g, now, pixel) + channel), read4(term.y, now, pixel, channel)};
+        return {load4(address(g, now, pixel) + channel), stored4(term.y, now, pixel, channel)};
     }
-    __device__ __forceinline__ static void add(double *sums, const Loaded &v) {
+    __device__ __forceinline__ void add(double *sums, const Loaded &v) const {
         add_to(sums, v.g);
-        add_product_to(sums + 4, v.g, v.y);
+        add_product_to(sums + 4, v.g, numbers4(v.y, is_half(term.y)));
     }
 };
 
@@ -129,10 +129,10 @@ template <class Sum> __device__ __forceinline__ void sum_pixels(Sum sum, u32 ima
                     walk.advance();
                 }
 #pragma unroll
-                for (u32 i = 0; i < 4; ++i) Sum::add(sums, loaded[i]);
+                for (u32 i = 0; i < 4; ++i) sum.add(sums, loaded[i]);
             }
             for (; item < share.last; item += lanes) {
-                Sum::add(sums, sum.load(walk.image, walk.pixel, channel));
+                sum.add(sums, sum.load(walk.image, walk.pixel, channel));
                 walk.advance();
             }
         }

@@ -96,6 +96,20 @@ template <int TILES> struct Accumulator {
 #pragma unroll
         for (int j = 0; j < TILES; ++j) c[j][0] = c[j][1] = c[j][2] = c[j][3] = 0.0f;
     }
+
+    // Puts those within `rows` and `columns` to `to`, rows so many floats apart.
+    __device__ __forceinline__ void put(float *to, u32 step, const Lane &place, u32 rows, u32 columns) const {
+#pragma unroll
+        for (int j = 0; j < TILES; ++j) {
+            const u32 column = place.column + j * place.column_step;
+            if (column >= columns) break;
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                const u32 row = place.row + 8 * half;
+                if (row < rows) *reinterpret_cast<float2 *>(to + row * step + column) = make_float2(c[j][2 * half], c[j][2 * half + 1]);
+            }
+        }
+    }
 };
 
 // `acc += a b`: `a` is [rows, depth], `b` [depth, columns]; `columns` and `depth` are multiples of 8. Rows of `a` up to the next

@@ -130,7 +130,7 @@ template <bool RELU> struct Around {
 // What a thread has of a tile on its way from the device's memory to the shared one: all of it in most tiles, and the first pixels in large ones.
 struct Batch {
     static constexpr u32 PIXELS = 4;
-    float4 v[PIXELS];
+    float4 v[PIXELS]; // as they are stored
 
     // Asks for the next pixels.
     template <bool RELU> __device__ __forceinline__ void load(const Around<RELU> &around) {
@@ -139,16 +139,18 @@ struct Batch {
         if (around.half) {
 #pragma unroll
             for (u32 i = 0; i < PIXELS; ++i)
-                if (around.row + i * around.down < around.last) v[i] = half4(reinterpret_cast<const u16 *>(around.at + i * around.apart));
+                if (around.row + i * around.down < around.last) v[i] = stored4(around.at + i * around.apart, true);
         } else {
 #pragma unroll
             for (u32 i = 0; i < PIXELS; ++i)
-                if (around.row + i * around.down < around.last) v[i] = load4(reinterpret_cast<const float *>(around.at + i * around.apart));
+                if (around.row + i * around.down < around.last) v[i] = stored4(around.at + i * around.apart, false);
         }
     }
-    // Puts them where they belong, normalised: from `row` on, at `to`, so many floats apart.
+    // Puts them where they belong, normalised: from `row` on, at `to`, so many floats apart. `around` is where they are from.
     template <bool RELU>
     __device__ __forceinline__ void store(float *to, u32 apart, u32 row, const Walk &walk, const Around<RELU> &around) {
+#pragma unroll
+        for (u32 i = 0; i < PIXELS; ++i) v[i] = numbers4(v[i], around.half);
         if (around.a) {
             const float4 a = load4(global(around.a)), b = load4(global(around.b));
 #pragma unroll

@@ -268,20 +268,8 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
         multiply<P>(acc, Warps(2), Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);
         __syncthreads();
     }
-    float *out = global(job.partials) + (size_t)blockIdx.x * depth * c.outputs;
-    const Lane lane(Warps(2));
-#pragma unroll
-    for (int j = 0; j < 2; ++j) {
-        const u32 column = lane.column + j * lane.column_step;
-        if (column >= outputs) break;
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            const u32 row = first + lane.row + 8 * half;
-            if (row < depth)
-                *reinterpret_cast<float2 *>(out + (size_t)row * c.outputs + first_output + column) =
-                    make_float2(acc.c[j][2 * half], acc.c[j][2 * half + 1]);
-        }
-    }
+    float *out = global(job.partials) + ((size_t)blockIdx.x * depth + first) * c.outputs + first_output;
+    acc.put(out, c.outputs, Lane(Warps(2)), depth - first, outputs);
 }
 
 #define PRODUCT(NAME, PRECISION)                                                                                               \

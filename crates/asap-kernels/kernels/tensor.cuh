@@ -21,6 +21,13 @@ template <class T> __device__ __forceinline__ T *global(T *at) {
     return at;
 }
 
+// Every block has THREADS threads: a kernel knows it from its bounds, a function that it calls has to be told.
+__device__ __forceinline__ void know_threads() {
+#ifdef __CUDACC__
+    __builtin_assume(threadIdx.x < THREADS);
+#endif
+}
+
 // Of f32.
 __device__ __forceinline__ float *address(const Tensor &t, u32 image, u32 pixel) {
 #ifndef __CUDACC__
@@ -54,13 +61,23 @@ __device__ __forceinline__ u16 *half_address(const Tensor &t, u32 image, u32 pix
     return reinterpret_cast<u16 *>(global(t.at)) + (size_t)image * t.image + (size_t)pixel * (t.pixel & ~HALF);
 }
 
-__device__ __forceinline__ float4 half4(const u16 *at) {
-    const uint2 pairs = *reinterpret_cast<const uint2 *>(at);
-    return make_float4(low_of(pairs.x), high_of(pairs.x), low_of(pairs.y), high_of(pairs.y));
+// Four channels as they are stored: numbers, or two words of bf16. They are made numbers where they are needed, not where they are asked
+// for: whatever is done to them waits for them, and what is asked for after that is on its way too late.
+__device__ __forceinline__ float4 stored4(const void *at, bool half) {
+    if (!half) return load4(reinterpret_cast<const float *>(at));
+    const float2 words = *reinterpret_cast<const float2 *>(at);
+    return make_float4(words.x, words.y, 0.0f, 0.0f);
 }
 
-__device__ __forceinline__ float4 read4(const Tensor &t, u32 image, u32 pixel, u32 channel) {
-    return is_half(t) ? half4(half_address(t, image, pixel) + channel) : load4(address(t, image, pixel) + channel);
+__device__ __forceinline__ float4 stored4(const Tensor &t, u32 image, u32 pixel, u32 channel) {
+    if (is_half(t)) return stored4(half_address(t, image, pixel) + channel, true);
+    return stored4(address(t, image, pixel) + channel, false);
+}
+
+__device__ __forceinline__ float4 numbers4(float4 stored, bool half) {
+    if (!half) return stored;
+    const u32 first = __float_as_uint(stored.x), second = __float_as_uint(stored.y);
+    return make_float4(low_of(first), high_of(first), low_of(second), high_of(second));
 }
 
 __device__ __forceinline__ void write2(const Tensor &t, u32 image, u32 pixel, u32 channel, float2 v) {
@@ -143,14 +160,25 @@ struct Summand {
     __device__ __forceinline__ float4 add(float4 y, float4 sum) const { return add4(shift, fma4(scale, y, sum)); }
 };
 
-// The sum of terms at one pixel, channels `channel..channel + 4`.
+// The sum of terms at one pixel, channels `channel..channel + 4`. Two tensors are asked for before either is added.
 __device__ __forceinline__ float4 sum_terms4(const Term *terms, u32 count, const Step *step, u32 image, u32 pixel,
                                              u32 channel) {
+    constexpr u32 AT_ONCE = 2;
     float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (u32 t = 0; t < count; ++t) {
-        const Term &term = terms[t];
-        if (!keeps(step, image, term.cell, term.weight)) continue;
-        sum = Summand(term, step, channel).add(read4(term.y, image, pixel, channel), sum);
+    for (u32 first = 0; first < count; first += AT_ONCE) {
+        float4 y[AT_ONCE];
+        bool kept[AT_ONCE];
+#pragma unroll
+        for (u32 i = 0; i < AT_ONCE; ++i) {
+            const Term &term = terms[first + i];
+            kept[i] = first + i < count && keeps(step, image, term.cell, term.weight);
+            if (kept[i]) y[i] = stored4(term.y, image, pixel, channel);
+        }
+#pragma unroll
+        for (u32 i = 0; i < AT_ONCE; ++i) {
+            const Term &term = terms[first + i];
+            if (kept[i]) sum = Summand(term, step, channel).add(numbers4(y[i], is_half(term.y)), sum);
+        }
     }
     return sum;
 }

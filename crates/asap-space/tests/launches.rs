@@ -153,8 +153,8 @@ const ALPHA_OPERATIONS: f64 = 78e9;
 fn a_step_of_the_papers_search_has_the_launches_bytes_and_arithmetic_that_docs_say() {
     // docs/performance.md has these.
     for (precision, memory, weight_bytes, alpha_bytes) in [
-        (Precision::Tf32, 1751, 17.08e9, 15.96e9),
-        (Precision::Bf16, 1003, 11.83e9, 10.96e9),
+        (Precision::Tf32, 1765, 17.08e9, 15.96e9),
+        (Precision::Bf16, 1017, 11.83e9, 10.96e9),
     ] {
         let mut network = network(precision);
         furnish(&mut network);
@@ -167,7 +167,7 @@ fn a_step_of_the_papers_search_has_the_launches_bytes_and_arithmetic_that_docs_s
         let (mebibytes, weight, alpha) = found;
         assert!(mebibytes <= memory, "{precision:?}: {found:?}");
         assert!(
-            weight.0 == 748 && alpha.0 == 633,
+            weight.0 == 679 && alpha.0 == 633,
             "{precision:?}: {found:?}"
         );
         for (found_there, documented) in [

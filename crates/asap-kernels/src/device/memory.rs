@@ -61,6 +61,8 @@ regions! {
     sums: 8,
     /// What lives during one task.
     scratch: 4,
+    /// Parts of kernels' gradients that wait to be added up.
+    partials: 4,
     /// Images of the batch.
     pixels: 4,
     /// Their labels.
@@ -88,7 +90,7 @@ regions! {
 }
 
 impl Sizes {
-    /// What follows from the plan alone; arena, sums, scratch and tables come with the programs.
+    /// What follows from the plan alone; arena, sums, scratch, partials and tables come with the programs.
     pub(super) fn of(plan: &Plan) -> Self {
         let image = plan
             .stem

@@ -52,8 +52,10 @@ typedef bool asap_pred;
 #define ASAP_RING(T, U)                                                        \
     ASAP_BINARY(add_##T, U, U, x + y)                                          \
     ASAP_BINARY(sub_##T, U, U, x - y)                                          \
-    ASAP_BINARY(mul_lo_##T, U, U, x * y)                                       \
-    ASAP_TERNARY(mad_lo_##T, U, x * y + z)
+    ASAP_BINARY(mul_lo_##T, U, U, 1u * x * y)                                  \
+    ASAP_TERNARY(mad_lo_##T, U, 1u * x * y + z)
+ASAP_RING(s16, u16)
+ASAP_RING(u16, u16)
 ASAP_RING(s32, u32)
 ASAP_RING(u32, u32)
 ASAP_RING(s64, u64)

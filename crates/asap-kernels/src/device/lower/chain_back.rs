@@ -73,19 +73,21 @@ impl Lowering<'_> {
                 (blocks / (chains.len() * groups)).min(items).max(1)
             }
         };
-        let (mut jobs, mut reductions, mut gathered) = (Vec::new(), Vec::new(), Vec::new());
+        let all = match self.goal.weights() {
+            true => self.new_partials(chains.len() * splits * len),
+            false => 0,
+        };
+        let (mut jobs, mut gathered) = (Vec::new(), Vec::new());
         let mut floats = 0;
-        for back in chains {
+        for (i, back) in chains.iter().enumerate() {
             let ChainBack {
                 chain,
                 source,
                 upstream,
             } = back;
             let taps = chain.taps;
-            let depthwise = taps.kernel * taps.kernel * channels;
-            let len = depthwise + channels * channels;
             let partials = match self.goal.weights() {
-                true => self.new_scratch(splits * len),
+                true => all + 4 * (i * splits * len) as u64,
                 false => 0,
             };
             let z = self.chain_scratch(out);
@@ -106,10 +108,12 @@ impl Lowering<'_> {
                 reserved: 0,
             });
             if self.goal.weights() {
-                let pointwise = partials + 4 * depthwise as u64;
-                reductions.push(self.reduction(chain.depthwise, partials, depthwise, splits, len));
+                let depthwise = taps.kernel * taps.kernel * channels;
                 let square = channels * channels;
-                reductions.push(self.reduction(chain.pointwise, pointwise, square, splits, len));
+                let stride = depthwise + square;
+                let pointwise = partials + 4 * depthwise as u64;
+                self.leave_parts(chain.depthwise, partials, depthwise, splits, stride);
+                self.leave_parts(chain.pointwise, pointwise, square, splits, stride);
             }
             gathered.push(abi::Depthwise {
                 weights: self.weight(chain.depthwise),
@@ -160,9 +164,6 @@ impl Lowering<'_> {
             }
         };
         self.launch(kernel, [splits, groups], floats, &jobs, work);
-        if !reductions.is_empty() {
-            self.reduce(&reductions);
-        }
         Ok(gathered)
     }
 

@@ -14,6 +14,7 @@ mod norms;
 mod patches;
 mod places;
 mod product;
+mod reductions;
 mod tasks;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use super::program::{Arena, Goal, Tables, Target};
 use crate::error::Error;
 use crate::layout::ParameterKind;
 use crate::plan::{BufferAt, Plan};
+use reductions::Parts;
 
 /// Blocks for each multiprocessor: it runs two or four at a time, according to the kernel, and then all end together.
 const BLOCKS: usize = 4;
@@ -52,6 +54,7 @@ struct Lowering<'a> {
     /// f32 that the task under way has taken, and the most that one took.
     scratch: usize,
     most_scratch: usize,
+    parts: Parts,
     /// By place in the slab.
     kinds: HashMap<usize, &'a ParameterKind>,
     /// Normalisations on their way back that nothing was launched after: they go together.
@@ -86,12 +89,14 @@ pub(super) fn lower(
         sums_len: 0,
         scratch: 0,
         most_scratch: 0,
+        parts: Parts::default(),
         kinds: parameters.map(|p| (p.offset, &p.kind)).collect(),
         norms_back: Vec::new(),
     };
     lowering.pass()?;
     sizes.sums = sizes.sums.max(lowering.sums_len);
     sizes.scratch = sizes.scratch.max(lowering.most_scratch);
+    sizes.partials = sizes.partials.max(lowering.parts.most);
     Ok(lowering.launches)
 }
 

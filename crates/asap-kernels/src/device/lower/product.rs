@@ -3,7 +3,6 @@
 use super::Lowering;
 use crate::device::abi;
 use crate::device::launch::Work;
-use crate::layout::ParameterKind;
 use crate::plan::{Place, Reduce, Size};
 
 /// f32 of shared memory of the three kernels: two factors and the rows' places, 64 of three numbers.
@@ -101,9 +100,11 @@ impl Lowering<'_> {
             products.len() * groups,
             depth * outputs,
         );
-        let (mut jobs, mut reductions) = (Vec::new(), Vec::new());
-        for product in products {
-            let partials = self.new_scratch(splits * depth * outputs);
+        let each = splits * depth * outputs;
+        let all = self.new_partials(products.len() * each);
+        let mut jobs = Vec::new();
+        for (i, product) in products.iter().enumerate() {
+            let partials = all + 4 * (i * each) as u64;
             jobs.push(abi::ProductWeightGradient {
                 product: product.upstream,
                 source: product.source,
@@ -114,7 +115,7 @@ impl Lowering<'_> {
             let len = depth / product.kernels.len() * outputs;
             for (i, &kernel) in product.kernels.iter().enumerate() {
                 let partials = partials + 4 * (i * len) as u64;
-                reductions.push(self.reduction(kernel, partials, len, splits, depth * outputs));
+                self.leave_parts(kernel, partials, len, splits, depth * outputs);
             }
         }
         let kernel = self.precise([
@@ -125,50 +126,6 @@ impl Lowering<'_> {
         let terms = terms(products.iter().map(|product| &product.upstream));
         let work = self.product_work(&shape, jobs.len(), [1, terms]);
         self.launch(kernel, [splits, groups], WEIGHT_FLOATS, &jobs, work);
-        self.reduce(&reductions);
-    }
-
-    /// The sum of the parts of a kernel's gradient.
-    pub(super) fn reduction(
-        &self,
-        kernel: usize,
-        partials: u64,
-        len: usize,
-        splits: usize,
-        stride: usize,
-    ) -> abi::Reduce {
-        let [columns, first, kept] = match self.kinds.get(&kernel) {
-            Some(ParameterKind::Pointwise {
-                outputs,
-                first,
-                columns,
-                ..
-            }) if *first > 0 || outputs != columns => [*columns, *first, *outputs],
-            _ => [0; 3],
-        };
-        abi::Reduce {
-            partials,
-            out: self.gradient(kernel),
-            len: len as u32,
-            splits: splits as u32,
-            stride: stride as u32,
-            columns: columns as u32,
-            first: first as u32,
-            kept: kept as u32,
-        }
-    }
-
-    pub(super) fn reduce(&mut self, jobs: &[abi::Reduce]) {
-        let longest = jobs.iter().map(|job| job.len as usize).max().unwrap_or(0);
-        let values: f64 = jobs
-            .iter()
-            .map(|job| f64::from(job.len) * f64::from(job.splits + 1))
-            .sum();
-        let work = Work {
-            bytes: 4.0 * values,
-            operations: 0.0,
-        };
-        self.launch("reduce", [Self::blocks(longest), 1], 0, jobs, work);
     }
 
     pub(super) fn reduce_convolution(&self, reduce: &Reduce, size: Size) -> abi::Convolution {

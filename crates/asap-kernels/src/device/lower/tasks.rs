@@ -27,6 +27,7 @@ impl Lowering<'_> {
             self.tasks(&plan.backward)?;
         }
         self.launch_norms_back();
+        self.add_up_parts();
         Ok(())
     }
 

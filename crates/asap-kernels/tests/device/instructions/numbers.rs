@@ -34,6 +34,8 @@ fn whole_numbers() -> Vec<Case> {
         ),
         ("mul.wide.s32 %q, %w0, %w1;", &[MINUS_ONE, 2], -2_i64 as u64),
         ("mul.wide.u16 %r, %h0, %h1;", &[0xffff, 0xffff], 0xfffe_0001),
+        ("sub.s16 %h, %h0, %h1;", &[2, 3], 0xffff),
+        ("mul.lo.s16 %h, %h0, %h1;", &[0xffff, 0xffff], 1),
         ("mul.lo.s64 %q, %x, %y;", &[u64::MAX, 3], -3_i64 as u64),
         ("setp.eq.b32 %p, %w0, %w1;", &[MINUS_ONE, MINUS_ONE], 1),
         ("setp.eq.b32 %p, %w0, %w1;", &[MINUS_ONE, 7], 0),
