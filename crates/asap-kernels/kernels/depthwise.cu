@@ -21,7 +21,7 @@ template <class Run> __device__ __forceinline__ void each_column(u32 columns, co
     }
 }
 
-// One channel of a row of pixels, from `pixel` on, as it is stored: `number` makes a number of it.
+// The values of one channel in a row of pixels, from `pixel` on, as they are stored: `make_numbers` makes numbers of them.
 __device__ __forceinline__ void read_row(float (&v)[SIDE], const Tensor &t, u32 image, u32 pixel, u32 channel, u32 columns) {
     if (is_half(t)) {
         const u16 *from = half_address(t, image, pixel) + channel;
@@ -32,7 +32,11 @@ __device__ __forceinline__ void read_row(float (&v)[SIDE], const Tensor &t, u32 
     }
 }
 
-__device__ __forceinline__ float number(float stored, bool half) { return half ? low_of(__float_as_uint(stored)) : stored; }
+__device__ __forceinline__ void make_numbers(float (&stored)[SIDE], const Tensor &t) {
+    if (!is_half(t)) return;
+#pragma unroll
+    for (u32 i = 0; i < SIDE; ++i) stored[i] = low_of(__float_as_uint(stored[i]));
+}
 
 // A row, written; and `v` is what is left of it there.
 __device__ __forceinline__ void write_row(float (&v)[SIDE], const Tensor &t, u32 image, u32 pixel, u32 channel, u32 columns) {
@@ -161,13 +165,19 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
             });
         }
         float extra[SIDE] = {}, before[SIDE] = {};
-        if (job.extra.at) read_row(extra, job.extra, patch.image, place, channel, columns);
-        if (add) read_row(before, out_tensor, patch.image, place, channel, columns);
+        if (job.extra.at) {
+            read_row(extra, job.extra, patch.image, place, channel, columns);
+            make_numbers(extra, job.extra);
+        }
+        if (add) {
+            read_row(before, out_tensor, patch.image, place, channel, columns);
+            make_numbers(before, out_tensor);
+        }
+        make_numbers(y, source);
 #pragma unroll
         for (u32 i = 0; i < SIDE; ++i) {
-            y[i] = number(y[i], is_half(source));
             const float value = normalised ? fmaf(a, y[i], b) : y[i];
-            out[i] = number(before[i], is_half(out_tensor)) + (value > 0.0f ? out[i] + number(extra[i], is_half(job.extra)) : 0.0f);
+            out[i] = before[i] + (value > 0.0f ? out[i] + extra[i] : 0.0f);
         }
         write_row(out, out_tensor, patch.image, place, channel, columns);
         if (summed) {

@@ -283,12 +283,12 @@ fn nor_do_they_issue_more_instructions() {
         (
             "chain_forward",
             forward,
-            [404, 625, 428, 792, 493, 810, 614, 889],
+            [355, 560, 379, 682, 446, 688, 520, 737],
         ),
         (
             "chain_backward",
             backward,
-            [219, 329, 227, 369, 253, 391, 286, 415],
+            [190, 326, 197, 355, 224, 375, 242, 401],
         ),
         (
             "depthwise_gradient",
