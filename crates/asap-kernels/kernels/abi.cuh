@@ -230,6 +230,9 @@ struct product_weight_gradient_job {
 
 // --- elementwise.cu -------------------------------------------------------------------------------------------------------
 
+// Pixels of a thread.
+constexpr u32 MIXED = 4;
+
 // `out (+)= sum of terms`.
 struct mix_job {
     const Term *terms;
@@ -288,6 +291,9 @@ struct norm_backward_job {
 };
 
 // --- pool.cu --------------------------------------------------------------------------------------------------------------
+
+// Outputs of a thread, side by side in a row.
+constexpr u32 POOLED = 4;
 
 // 3x3 with padding 1 and a stride of 1 or 2; kind 0: maximum, 1: average without the padding.
 struct pool_forward_job {

@@ -4,16 +4,45 @@
 #include "fold.cuh"
 #include "quad.cuh"
 
-// `out (+)= sum of terms`.
-extern "C" __global__ void __launch_bounds__(THREADS) mix(const mix_job *jobs, const Step *step) {
+// `out (+)= sum of terms`. A thread has the same four channels of MIXED pixels, so that what is the same for them is found out once, and all of
+// them are asked for before the first is added. Grid: MIXED pixels for each lane of a block, and of these for each 4 THREADS channels; images;
+// jobs.
+extern "C" __global__ void __launch_bounds__(THREADS, 3) mix(const mix_job *jobs, const Step *step) {
     const mix_job &job = jobs[blockIdx.z];
-    const Quad at(job.pixels, job.channels);
-    if (at.image >= step->images) return;
-    float *out = address(job.out, at.image, at.pixel) + at.channel;
-    // Asked for first, so that it is under way while the terms are added up.
-    const float4 before = job.add ? load4(out) : zero4();
-    const float4 sum = sum_terms4(job.terms, job.count, step, at.image, at.pixel, at.channel);
-    store4(out, job.add ? add4(before, sum) : sum);
+    const u32 image = blockIdx.y, channels = job.channels, end = job.pixels;
+    if (image >= step->images) return;
+    const u32 groups = (channels + 4 * THREADS - 1) / (4 * THREADS), part = blockIdx.x / groups;
+    const u32 first_channel = (blockIdx.x - part * groups) * 4 * THREADS;
+    const Lanes place(min(THREADS, (channels - first_channel) / 4));
+    const u32 channel = first_channel + 4 * place.column, first = part * MIXED * place.lanes + place.lane;
+    if (place.lane >= place.lanes || first >= end) return;
+    const Tensor out = job.out;
+    const bool add = job.add;
+    // Pixels beyond the last are the last, and not written.
+    u32 pixels[MIXED];
+    float4 before[MIXED], sums[MIXED];
+#pragma unroll
+    for (u32 i = 0; i < MIXED; ++i) {
+        pixels[i] = min(first + i * place.lanes, end - 1);
+        before[i] = add ? load4(address(out, image, pixels[i]) + channel) : zero4();
+        sums[i] = zero4();
+    }
+    const Term *terms = job.terms;
+    for (u32 t = 0; t < job.count; ++t) {
+        const Term &term = terms[t];
+        if (!keeps(step, image, term.cell, term.weight)) continue;
+        float4 y[MIXED];
+#pragma unroll
+        for (u32 i = 0; i < MIXED; ++i) y[i] = stored4(term.y, image, pixels[i], channel);
+        const Summand summand(term, step, channel);
+#pragma unroll
+        for (u32 i = 0; i < MIXED; ++i) sums[i] = summand.add(numbers4(y[i], is_half(term.y)), sums[i]);
+    }
+#pragma unroll
+    for (u32 i = 0; i < MIXED; ++i) {
+        if (first + i * place.lanes >= end) return;
+        store4(address(out, image, pixels[i]) + channel, add ? add4(before[i], sums[i]) : sums[i]);
+    }
 }
 
 // Every `stride`th of the pixels of all images, counted through.

@@ -39,36 +39,55 @@ __device__ __forceinline__ u32 window_size(u32 middle, u32 size) {
     return 3 - (middle == 0) - (middle + 1 == size);
 }
 
+// POOLED outputs of a row, side by side: what their windows share is read and gone through once, first along the columns of inputs.
+template <PoolKind KIND, u32 STRIDE>
+__device__ __forceinline__ void pool_strip(const pool_forward_job &job, const Source &source, u32 out_row, u32 first) {
+    constexpr u32 COLUMNS = (POOLED - 1) * STRIDE + 3;
+    const u32 out_width = outputs_along(job.width, STRIDE), row = out_row * STRIDE;
+    const bool above = row > 0, below = row + 1 < job.height;
+    // For a row or column that lies outside stands the nearest one once more, which changes no maximum, and is not added.
+    const u32 middle = row * job.width, upper = above ? middle - job.width : middle, lower = below ? middle + job.width : middle;
+    float4 columns[COLUMNS];
+#pragma unroll
+    for (u32 i = 0; i < COLUMNS; ++i) {
+        const int column = (int)(first * STRIDE + i) - 1;
+        const u32 x = (u32)min(max(column, 0), (int)job.width - 1);
+        const float4 values[3] = {source.at(upper + x), source.at(middle + x), source.at(lower + x)};
+        if (KIND == MAXIMUM) {
+            columns[i] = max4(max4(values[0], values[1]), values[2]);
+        } else {
+            float4 sum = values[1];
+            if (above) sum = add4(values[0], sum);
+            if (below) sum = add4(sum, values[2]);
+            columns[i] = (u32)column < job.width ? sum : zero4();
+        }
+    }
+    const Tensor y = job.y;
+    const u32 channel = source.channel, place = out_row * out_width + first, rows = window_size(row, job.height);
+#pragma unroll
+    for (u32 i = 0; i < POOLED; ++i) {
+        if (first + i >= out_width) return;
+        const float4 *window = columns + i * STRIDE;
+        const float share = 1.0f / (float)(rows * window_size((first + i) * STRIDE, job.width));
+        const float4 result = KIND == MAXIMUM ? max4(max4(window[0], window[1]), window[2])
+                                              : times4(add4(add4(window[0], window[1]), window[2]), share);
+        store4(address(y, source.image, place + i) + channel, result);
+    }
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS) pool_forward(const pool_forward_job *jobs, const Step *step) {
     const pool_forward_job &job = jobs[blockIdx.z];
-    const u32 out_height = outputs_along(job.height, job.stride), out_width = outputs_along(job.width, job.stride);
-    const Quad at(out_height * out_width, job.channels);
+    const u32 across = (outputs_along(job.width, job.stride) + POOLED - 1) / POOLED;
+    const Quad at(outputs_along(job.height, job.stride) * across, job.channels);
     if (at.image >= step->images) return;
     const Source source(job.source, at.image, at.channel);
-    const u32 out_row = at.pixel / out_width, row = out_row * job.stride, column = (at.pixel - out_row * out_width) * job.stride;
-    const bool rows[3] = {row > 0, true, row + 1 < job.height};
-    const bool columns[3] = {column > 0, true, column + 1 < job.width};
-    // For a row or column that lies outside stands the middle one once more, which changes no maximum, and is not added.
-    const u32 middle = row * job.width;
-    const u32 from[3] = {rows[0] ? middle - job.width : middle, middle, rows[2] ? middle + job.width : middle};
-    const u32 to[3] = {columns[0] ? column - 1 : column, column, columns[2] ? column + 1 : column};
-    float4 values[9];
-#pragma unroll
-    for (u32 i = 0; i < 9; ++i) values[i] = source.at(from[i / 3] + to[i % 3]);
-    float4 result;
-    if (job.kind == MAXIMUM) {
-        result = values[0];
-#pragma unroll
-        for (u32 i = 1; i < 9; ++i) result = max4(result, values[i]);
-    } else {
-        result = zero4();
-#pragma unroll
-        for (u32 i = 0; i < 9; ++i)
-            if (rows[i / 3] && columns[i % 3]) result = add4(result, values[i]);
-        const u32 count = window_size(row, job.height) * window_size(column, job.width);
-        result = times4(result, 1.0f / (float)count);
+    const u32 row = at.pixel / across, first = (at.pixel - row * across) * POOLED;
+    switch (job.kind * 2 + job.stride) {
+    case MAXIMUM * 2 + 1: pool_strip<MAXIMUM, 1>(job, source, row, first); break;
+    case MAXIMUM * 2 + 2: pool_strip<MAXIMUM, 2>(job, source, row, first); break;
+    case AVERAGE * 2 + 1: pool_strip<AVERAGE, 1>(job, source, row, first); break;
+    default: pool_strip<AVERAGE, 2>(job, source, row, first);
     }
-    store4(address(job.y, at.image, at.pixel) + at.channel, result);
 }
 
 // The outputs whose window's middle lies before, at and behind an input along one axis; NONE where there is none.

@@ -9,6 +9,12 @@ pub const HALF: u32 = 1 << 31;
 /// A term that drop-path never loses.
 pub const NEVER_LOST: u32 = u32::MAX;
 
+/// Pixels that a thread of `mix` is in charge of.
+pub const MIXED: u32 = 4;
+
+/// Outputs that a thread of `pool_forward` is in charge of, side by side in a row.
+pub const POOLED: u32 = 4;
+
 /// A structure that kernels read: `repr(C)`, without padding between fields.
 ///
 /// # Safety

@@ -7,7 +7,7 @@ use super::patches::{chain_rows, chain_tile, patches};
 use super::places::value_bytes;
 use super::product::Forward;
 use super::tasks::SUMS_FLOATS;
-use crate::device::abi;
+use crate::device::abi::{self, POOLED};
 use crate::device::launch::Work;
 use crate::error::Error;
 use crate::plan::{Bank, Chain, Place, Size, View};
@@ -176,14 +176,16 @@ impl Lowering<'_> {
             if jobs.is_empty() {
                 continue;
             }
-            let values = self.plan.batch * size.strided(stride).len();
+            let out = size.strided(stride);
+            let values = self.plan.batch * out.len();
             let sources = banks.iter().filter(|bank| !bank.pools.is_empty()).count();
             let read = sources * self.plan.batch * size.len();
             let work = Work {
                 bytes: 4.0 * (jobs.len() * values + read) as f64,
                 operations: 0.0,
             };
-            let grid = [Self::blocks(values / 4), 1];
+            let strips = self.plan.batch * out.height * out.width.div_ceil(POOLED as usize);
+            let grid = [Self::blocks(strips * out.channels / 4), 1];
             self.launch("pool_forward", grid, 0, &jobs, work);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use super::places::value_bytes;
-use crate::device::abi;
+use crate::device::abi::{self, MIXED, THREADS};
 use crate::device::launch::Work;
 use crate::device::memory::CLEARED;
 use crate::device::program::Goal;
@@ -137,9 +137,9 @@ impl Lowering<'_> {
             pixels: floats as u32 / 4,
             channels: 4,
         };
-        // Whole blocks of the first image: there is always one.
-        let blocks = Self::blocks(floats / 4);
-        self.launch("mix", [blocks, 1], 0, &[job], Work::default());
+        // As one image: there is always one.
+        let grid = [mix_blocks(floats / 4, 4), 1];
+        self.launch("mix", grid, 0, &[job], Work::default());
     }
 
     /// Mixes of tensors of one size, so many of which are bf16.
@@ -150,7 +150,8 @@ impl Lowering<'_> {
             bytes: values as f64 * (4.0 * f64::from(tensors) - 2.0 * half as f64),
             operations: 0.0,
         };
-        self.launch("mix", [Self::blocks(values / 4), 1], 0, jobs, work);
+        let grid = [mix_blocks(size.pixels(), size.channels), self.plan.batch];
+        self.launch("mix", grid, 0, jobs, work);
     }
 
     /// `sum g` and `sum g y` of a pair, for the coefficients of a normalisation: at `sums`, and `channels` later.
@@ -198,6 +199,14 @@ impl Lowering<'_> {
         };
         (0..rows).map(row).collect()
     }
+}
+
+/// Blocks of `mix` for an image of so many pixels and channels.
+fn mix_blocks(pixels: usize, channels: usize) -> usize {
+    let threads = THREADS as usize;
+    let lanes = threads / (channels / 4).min(threads);
+    let groups = channels.div_ceil(4 * threads);
+    pixels.div_ceil(MIXED as usize * lanes) * groups
 }
 
 /// f32 of shared memory of the kernels that add up: 8 f64 for each thread.

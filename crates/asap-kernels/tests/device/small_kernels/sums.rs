@@ -1,8 +1,9 @@
-//! Sums over pixels and what normalisations make of them, with more channels than a block has threads.
+//! Sums of terms, sums over pixels and what normalisations make of them, with more channels than a block has threads.
 
 use asap_kernels::Regularisation;
 use asap_kernels::device::abi::{
-    Contribution, Moments, Norm, NormBackward, NormForward, Products, Step, Sums, Term,
+    Contribution, Mix, Moments, NEVER_LOST, Norm, NormBackward, NormForward, Products, Step, Sums,
+    Term,
 };
 
 use super::{Bench, SUMS, close, numbers, step};
@@ -68,6 +69,87 @@ fn moments_are_exact_for_any_number_of_channels_pixels_and_blocks() {
             found, expected,
             "{channels} channels, {pixels} pixels, {splits} blocks"
         );
+    }
+}
+
+#[test]
+fn a_mix_is_the_sum_of_its_terms_for_any_number_of_channels_and_pixels() {
+    let regularisation = Regularisation {
+        drop_path: 0.5,
+        seed: 3,
+        ..Regularisation::default()
+    };
+    let settings = Step {
+        drop_path: regularisation.drop_path,
+        kept_scale: 2.0,
+        seed: regularisation.seed,
+        ..step(IMAGES)
+    };
+    // In blocks of so many, of which each thread has four pixels.
+    for (channels, pixels, blocks) in [
+        (8, 70, 1),
+        (24, 400, 3),
+        (64, 63, 1),
+        (64, 65, 2),
+        (1024, 5, 2),
+        (1032, 3, 2),
+        (2056, 9, 9),
+    ] {
+        for add in [false, true] {
+            let len = pixels * channels;
+            let ys = [30, 31].map(|seed| numbers(IMAGES * len, seed));
+            let [scale, shift, before] = [
+                numbers(channels, 32),
+                numbers(channels, 33),
+                numbers((IMAGES + 1) * len, 34),
+            ];
+            let mut bench = Bench::new(35);
+            let terms = [
+                Term {
+                    y: bench.tensor(&ys[0], pixels, channels),
+                    scale: bench.put(&scale),
+                    shift: bench.put(&shift),
+                    factor: bench.put(&[0.5_f32]),
+                    cell: 7,
+                    weight: 1,
+                },
+                Term {
+                    y: bench.half_tensor(&ys[1], pixels, channels),
+                    scale: 0,
+                    shift: 0,
+                    factor: 0,
+                    cell: 0,
+                    weight: NEVER_LOST,
+                },
+            ];
+            let job = Mix {
+                terms: bench.put(&terms),
+                out: bench.tensor(&before, pixels, channels),
+                count: 2,
+                add: u32::from(add),
+                pixels: pixels as u32,
+                channels: channels as u32,
+            };
+            // One more image than the step has.
+            bench.run("mix", [blocks, IMAGES + 1], 0, &[job], settings);
+            let found = bench.read(job.out.at, (IMAGES + 1) * len);
+            let expected: Vec<f32> = (0..(IMAGES + 1) * len)
+                .map(|i| {
+                    if i >= IMAGES * len {
+                        return before[i];
+                    }
+                    let kept = regularisation.path_scale(i / len, 7, 1);
+                    let (scale, shift) = (scale[i % channels], shift[i % channels]);
+                    let first = 0.5 * kept * (scale * ys[0][i] + shift);
+                    let there = if add { before[i] } else { 0.0 };
+                    there + first + ys[1][i]
+                })
+                .collect();
+            assert_eq!(
+                found, expected,
+                "{channels} channels, {pixels} pixels, {blocks} blocks"
+            );
+        }
     }
 }
 
