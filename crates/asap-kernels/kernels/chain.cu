@@ -43,6 +43,7 @@ template <u32 K, u32 D, u32 C> struct Fixed {
     static constexpr bool KNOWN = true;
     // Of a patch. Every thread has one to convolve.
     static constexpr u32 ROWS = C == 16 ? 2 * SIDE : SIDE;
+    static_assert(THREADS % (C / 4) == 0 && ROWS * SIDE % (2 * THREADS / (C / 4)) == 0, "`load_upstream` is exact");
     template <class Job> __device__ static __forceinline__ ChainShape shape(const Job &job) { return {K, D, 1, job.height, job.width, C}; }
 };
 struct Free {
@@ -122,7 +123,7 @@ template <Precision P, bool NARROW, class Fixed> __device__ CALLED void chain_fo
     float *a = tile + shape.tile_pixels(ROWS) * chunk;
     float *b = a + PIXELS * a_step;
     float *taps = b + chunk * b_step;
-    // Read once: what is written might lie in a job, as far as the compiler knows.
+    // Read once: for all the compiler knows, what is written may lie in the job.
     const Tensor y_tensor = known<P>(job.y);
     const View source = job.source;
     const bool summed = job.moments;
@@ -211,7 +212,7 @@ __device__ __forceinline__ void load_summands(float *summands, const Term *terms
     }
 }
 
-// The two terms of a job's upstream, read once: what is written might lie there, as far as the compiler knows.
+// The two terms of a job's upstream, read once.
 struct TwoTerms {
     Tensor y[2];
     u32 cell[2];
@@ -222,8 +223,8 @@ struct TwoTerms {
     }
 };
 
-// `d[pixels][step]`: the sum of the two terms of a patch, all channels; 0 where there is no pixel. EXACT if the threads for each four channels
-// have a pixel each, as often as there are.
+// `d[pixels][step]`: the sum of the two terms of a patch, all channels; 0 where there is no pixel. EXACT if no thread is left
+// over and there are so many pixels that all have as many.
 template <Precision P, bool EXACT, u32 ROWS>
 __device__ __forceinline__ void load_upstream(float *d, u32 d_step, const Quads &quads, const float *summands, const TwoTerms &terms,
                                               const Step *step, bool may_lose, const Patch<ROWS> &patch) {
@@ -308,7 +309,7 @@ __device__ CALLED void chain_backward(const chain_backward_job &given, const Ste
     const Walk walk(shape.span(ROWS), shape.span(SIDE), Quads(count));
     const Quads all(channels);
     const u32 tile_row = pitch_of(shape.span(SIDE)) * count;
-    // Read once: what is written might lie in a job, as far as the compiler knows.
+    // Read once: for all the compiler knows, what is written may lie in the job.
     const Tensor z_tensor = known<P>(job.z);
     const View source = job.source;
     const TwoTerms terms = TwoTerms::of<P>(upstream);

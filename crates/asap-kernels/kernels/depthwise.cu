@@ -108,7 +108,7 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
     // At stride 2 a row has every other row of taps: lanes of a warp that has two rows go the same way.
     if (stride == 2 && line.works()) line.row = line.row % (ROWS / 2) * 2 + line.row / (ROWS / 2);
     const u32 channel = first + line.channel;
-    // Read once: what is written might lie in a job, as far as the compiler knows.
+    // Read once: for all the compiler knows, what is written may lie in the job.
     const Tensor source = job.source.y, out_tensor = job.out;
     const bool normalised = job.source.a, add = job.add, summed = job.sums;
     const float a = normalised ? job.source.a[channel] : 1.0f, b = normalised ? job.source.b[channel] : 0.0f;
@@ -165,14 +165,10 @@ template <u32 COUNT> __device__ CALLED void gradient_of(const depthwise_gradient
             });
         }
         float extra[SIDE] = {}, before[SIDE] = {};
-        if (job.extra.at) {
-            read_row(extra, job.extra, patch.image, place, channel, columns);
-            make_numbers(extra, job.extra);
-        }
-        if (add) {
-            read_row(before, out_tensor, patch.image, place, channel, columns);
-            make_numbers(before, out_tensor);
-        }
+        if (job.extra.at) read_row(extra, job.extra, patch.image, place, channel, columns);
+        if (add) read_row(before, out_tensor, patch.image, place, channel, columns);
+        make_numbers(extra, job.extra);
+        make_numbers(before, out_tensor);
         make_numbers(y, source);
 #pragma unroll
         for (u32 i = 0; i < SIDE; ++i) {

@@ -281,7 +281,8 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
         const product_input_gradient_job *jobs, const Step *step) {                                                            \
         product_input_gradient<PRECISION>(jobs[blockIdx.z], step);                                                             \
     }                                                                                                                          \
-    extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) product_weight_gradient_##NAME(                            \
+    /* Four blocks of it are launched for each multiprocessor. */                                                              \
+    extern "C" __global__ void __launch_bounds__(THREADS, 4) product_weight_gradient_##NAME(                                   \
         const product_weight_gradient_job *jobs, const Step *step) {                                                           \
         product_weight_gradient<PRECISION>(jobs[blockIdx.z], step);                                                            \
     }

@@ -54,6 +54,7 @@ struct Lowering<'a> {
     /// f32 that the task under way has taken, and the most that one took.
     scratch: usize,
     most_scratch: usize,
+    /// Of gradients of kernels.
     parts: Parts,
     /// By place in the slab.
     kinds: HashMap<usize, &'a ParameterKind>,

@@ -6,8 +6,11 @@ use crate::device::abi;
 use crate::device::launch::Work;
 use crate::layout::ParameterKind;
 
-/// f32 of parts that may wait: few enough to be still in the cache in front of the device's memory.
+/// f32 of parts that wait at most, but where one launch leaves more.
 const MOST_WAITING: usize = 1 << 22;
+
+/// Most values of a job, or one row of them: every job of a launch gets as many blocks as its longest.
+const LONGEST: usize = 1024;
 
 /// Parts that wait to be added up.
 #[derive(Default)]
@@ -15,7 +18,7 @@ pub(super) struct Parts {
     jobs: Vec<abi::Reduce>,
     /// f32 that they take.
     len: usize,
-    /// The most that some took.
+    /// The largest `len` so far.
     pub(super) most: usize,
 }
 
@@ -31,7 +34,7 @@ impl Lowering<'_> {
         at
     }
 
-    /// Notes the parts of a kernel's gradient: `splits` times `len` numbers, `stride` apart.
+    /// Notes the parts of a kernel's gradient: `splits` times `len` values, `stride` apart.
     pub(super) fn leave_parts(
         &mut self,
         kernel: usize,
@@ -49,17 +52,22 @@ impl Lowering<'_> {
             }) if *first > 0 || outputs != columns => [*columns, *first, *outputs],
             _ => [0; 3],
         };
-        let job = abi::Reduce {
-            partials,
-            out: self.gradient(kernel),
-            len: len as u32,
-            splits: splits as u32,
-            stride: stride as u32,
-            columns: columns as u32,
-            first: first as u32,
-            kept: kept as u32,
-        };
-        self.parts.jobs.push(job);
+        // Whole rows, where there are any.
+        let row = columns.max(1);
+        let piece = (LONGEST / row).max(1) * row;
+        let out = self.gradient(kernel);
+        for at in (0..len).step_by(piece) {
+            self.parts.jobs.push(abi::Reduce {
+                partials: partials + 4 * at as u64,
+                out: out + 4 * at as u64,
+                len: piece.min(len - at) as u32,
+                splits: splits as u32,
+                stride: stride as u32,
+                columns: columns as u32,
+                first: first as u32,
+                kept: kept as u32,
+            });
+        }
     }
 
     /// Adds up all parts that wait.

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod network;
+mod parts;
 
 use asap_kernels::device::abi::{ChainBackward, ChainForward, Depthwise, DepthwiseGradient, Plain};
 use asap_kernels::device::{Descent, DeviceEngine, Launch, Precision, Slab, StepOpWeights};
