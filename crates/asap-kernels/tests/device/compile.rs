@@ -46,6 +46,15 @@ pub(crate) struct Traffic {
     pub(crate) instructions: u64,
 }
 
+impl std::ops::AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.shared_waves += other.shared_waves;
+        self.sectors_read += other.sectors_read;
+        self.sectors_written += other.sectors_written;
+        self.instructions += other.instructions;
+    }
+}
+
 /// `asap_host_launch` of `shim.cpp`.
 pub(crate) type HostLaunch = unsafe extern "C" fn(
     kernel: Kernel,

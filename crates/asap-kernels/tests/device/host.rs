@@ -4,13 +4,14 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::ptr::null;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use asap_kernels::Error;
 use asap_kernels::device::abi::THREADS;
 use asap_kernels::device::{Capacity, Device, Fetched, Launch, Part};
 
-use crate::compile::{Kernels, Memory};
+use crate::compile::{Kernels, Memory, Traffic};
 
 /// Bytes on either side of what was asked for, which nobody may write. They are NaNs to whoever reads them.
 const GUARD: usize = 1024;
@@ -20,6 +21,9 @@ const CAPACITY: Capacity = Capacity {
     multiprocessors: 132,
     shared_bytes: 227 << 10,
 };
+
+/// Bytes that the launches of a kernel cannot do without, and what they cost.
+pub(crate) type Costs = BTreeMap<&'static str, (f64, Traffic)>;
 
 /// The host as a device. It panics where a device would fail or, worse, not fail.
 pub(crate) struct HostDevice {
@@ -31,6 +35,7 @@ pub(crate) struct HostDevice {
     copies: Vec<Option<Fetched>>,
     seed: u32,
     capacity: Capacity,
+    costs: Option<Arc<Mutex<Costs>>>,
 }
 
 // SAFETY: the allocations are this device's own, and the kernels are code.
@@ -69,7 +74,17 @@ impl HostDevice {
             copies: Vec::new(),
             seed,
             capacity: CAPACITY,
+            costs: None,
         }
+    }
+
+    /// One with so few multiprocessors that what a block does once counts little, which notes what each launch costs.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn counting(kernels: &'static Kernels, costs: &Arc<Mutex<Costs>>) -> Self {
+        let mut device = Self::with_kernels(kernels, 1);
+        device.capacity.multiprocessors = 2;
+        device.costs = Some(Arc::clone(costs));
+        device
     }
 
     /// One whose blocks have less shared memory.
@@ -223,8 +238,20 @@ impl Device for HostDevice {
     }
 
     fn launch(&mut self, launch: &Launch) -> Result<(), Error> {
-        self.try_launch(launch, THREADS)
-            .unwrap_or_else(|what| panic!("{what}"));
+        let (kernels, costs) = (self.kernels, self.costs.clone());
+        let mut run = || {
+            self.try_launch(launch, THREADS)
+                .unwrap_or_else(|what| panic!("{what}"));
+        };
+        let Some(costs) = costs else {
+            run();
+            return Ok(());
+        };
+        let found = kernels.traffic(run);
+        let mut costs = costs.lock().unwrap();
+        let (bytes, traffic) = costs.entry(launch.kernel).or_default();
+        *bytes += launch.work.bytes;
+        *traffic += found;
         Ok(())
     }
 

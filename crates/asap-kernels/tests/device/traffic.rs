@@ -253,7 +253,7 @@ fn kernels_of_banks_ask_no_more_of_memory_than_docs_say() {
             "depthwise_gradient",
             gradient,
             [17, 34, 21, 44, 18, 36, 22, 48],
-            1.47,
+            1.48,
         ),
     ];
     for (kernel, count, waves, sectors) in kernels {

@@ -1,6 +1,8 @@
 //! Whole training steps on the device against the processor's.
 
 mod agreement;
+#[cfg(feature = "cuda")]
+mod costs;
 mod network;
 mod parts;
 
