@@ -81,16 +81,22 @@ __device__ void gather(float *a, const Row *rows, const Convolution &c, const Vi
             scale = load4(global(source.a) + from.channel);
             shift = load4(global(source.b) + from.channel);
         }
+        // All of them are asked for before the first is looked at.
+        constexpr u32 STEP = THREADS / (DEPTH / 4), OWN = ROWS / STEP;
+        const u32 row = threadIdx.x / (DEPTH / 4);
+        float4 v[OWN];
+        bool holds[OWN];
 #pragma unroll
-        for (u32 i = 0; i < ROWS * DEPTH / 4 / THREADS; ++i) {
-            const u32 r = threadIdx.x / (DEPTH / 4) + i * (THREADS / (DEPTH / 4));
-            const int place = inside ? tapped(c, rows[r], from) : -1;
-            float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (place >= 0) {
-                v = load4(address(source.y, rows[r].image, (u32)place) + from.channel);
-                if (source.a) v = fma4(scale, v, shift);
-            }
-            store4(a + r * DEPTH_STEP + k, rounded4<P>(relu ? relu4(v) : v));
+        for (u32 i = 0; i < OWN; ++i) {
+            const Row at = rows[row + i * STEP];
+            const int place = inside ? tapped(c, at, from) : -1;
+            holds[i] = place >= 0;
+            v[i] = holds[i] ? load4(address(source.y, at.image, (u32)place) + from.channel) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+        }
+#pragma unroll
+        for (u32 i = 0; i < OWN; ++i) {
+            if (holds[i] && source.a) v[i] = fma4(scale, v[i], shift);
+            store4(a + (row + i * STEP) * DEPTH_STEP + k, rounded4<P>(relu ? relu4(v[i]) : v[i]));
         }
     } else {
         for (u32 i = threadIdx.x; i < ROWS * DEPTH; i += THREADS) {
@@ -123,7 +129,10 @@ struct Part {
 
 // Shared memory: a[64][36], b[32][72], rows. Grid: splits, groups of 64 outputs, jobs.
 template <Precision P> __device__ void product_forward(const product_forward_job &job, const Step *step) {
-    const Convolution &c = job.convolution;
+    // Read once: for all the compiler knows, what is written may lie in the job.
+    const Convolution c = job.convolution;
+    const View source = job.source;
+    const bool relu = job.relu, summed = job.moments;
     const u32 first_output = blockIdx.y * COLUMNS;
     if (first_output >= c.outputs) return;
     const u32 outputs = c.outputs - first_output < COLUMNS ? c.outputs - first_output : COLUMNS;
@@ -143,7 +152,7 @@ template <Precision P> __device__ void product_forward(const product_forward_job
         __syncthreads();
         acc.clear();
         for (u32 first = 0; first < depth; first += DEPTH) {
-            gather<P>(a, rows, c, job.source, job.relu, first);
+            gather<P>(a, rows, c, source, relu, first);
             if (depth > DEPTH || index == share.first) {
                 for (u32 k = part.row; k < DEPTH; k += part.rows) {
                     float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
@@ -169,9 +178,9 @@ template <Precision P> __device__ void product_forward(const product_forward_job
         }
         // The rows are still read.
         __syncthreads();
-        if (job.moments) moments.add(acc);
+        if (summed) moments.add(acc);
     }
-    if (!job.moments) return;
+    if (!summed) return;
     double *out = job.moments + (size_t)blockIdx.x * 2 * c.outputs + first_output;
     moments.write(reinterpret_cast<double *>(SHARED_MEMORY), out, outputs, c.outputs, Warps(4));
 }
@@ -191,7 +200,7 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
     Accumulator<4> acc;
     acc.clear();
     for (u32 n = 0; n < job.count; ++n) {
-        const Upstream &product = job.products[n];
+        const Upstream product = job.products[n];
         const Convolution &c = product.convolution;
         for (u32 tap = 0; tap < c.taps; ++tap) {
             for (u32 first = 0; first < c.outputs; first += DEPTH) {
@@ -239,7 +248,10 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
 
 // Shared memory: a[64][36] and 16 floats, dy[64][72], rows. Grid: splits, (groups of 32 of the depth) x (groups of 64 outputs), jobs.
 template <Precision P> __device__ void product_weight_gradient(const product_weight_gradient_job &job, const Step *step) {
-    const Convolution &c = job.product.convolution;
+    // Read once, as above.
+    const Convolution c = job.product.convolution;
+    const View source = job.source;
+    const bool relu = job.relu;
     const u32 depth = c.taps * c.channels, depth_groups = (depth + DEPTH - 1) / DEPTH;
     const u32 first = blockIdx.y % depth_groups * DEPTH, first_output = blockIdx.y / depth_groups * COLUMNS;
     if (first_output >= c.outputs) return;
@@ -255,7 +267,7 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
     for (u32 index = share.first; index < share.last; ++index) {
         rows_of(rows, index * ROWS, step->images, c.out_height, c.out_width);
         __syncthreads();
-        gather<P>(a, rows, c, job.source, job.relu, first);
+        gather<P>(a, rows, c, source, relu, first);
         for (u32 r = part.row; r < ROWS; r += part.rows) {
             const Row row = rows[r];
             float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
@@ -277,7 +289,7 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
                                                                                 const Step *step) {                            \
         product_forward<PRECISION>(jobs[blockIdx.z], step);                                                                    \
     }                                                                                                                          \
-    extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) product_input_gradient_##NAME(                             \
+    extern "C" __global__ void __launch_bounds__(THREADS, 3) product_input_gradient_##NAME(                                    \
         const product_input_gradient_job *jobs, const Step *step) {                                                            \
         product_input_gradient<PRECISION>(jobs[blockIdx.z], step);                                                             \
     }                                                                                                                          \

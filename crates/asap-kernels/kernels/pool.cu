@@ -119,32 +119,41 @@ struct Met {
 __device__ __forceinline__ float4 maximum_gradient(const PoolGradient &pool, const Source &source, const pool_gradient_job &job,
                                                    u32 row, u32 column, const Middles &rows, const Middles &columns) {
     const u32 out_width = outputs_along(job.width, job.stride);
+    const Tensor y = pool.y, dy = pool.dy;
     // All inputs that may come before this one in a window: two rows above and two pixels to the left, this one last. What lies
     // outside is no number and equals nothing.
     const float4 nothing = make_float4(NAN, NAN, NAN, NAN);
     float4 before[3][5];
 #pragma unroll
     for (u32 i = 0; i < 13; ++i) {
-        const u32 y = row + i / 5 - 2, x = column + i % 5 - 2;
-        before[i / 5][i % 5] = y < job.height && x < job.width ? source.at(y * job.width + x) : nothing;
+        const u32 above = row + i / 5 - 2, left = column + i % 5 - 2;
+        before[i / 5][i % 5] = above < job.height && left < job.width ? source.at(above * job.width + left) : nothing;
     }
     float4 sum = zero4();
 #pragma unroll
-    for (u32 i = 0; i < 9; ++i) {
-        const u32 dy = i / 3, dx = i % 3;
-        if (rows.out[dy] == Middles::NONE || columns.out[dx] == Middles::NONE) continue;
-        const u32 out = rows.out[dy] * out_width + columns.out[dx];
-        const float4 maximum = load4(address(pool.y, source.image, out) + source.channel);
-        const float4 g = load4(address(pool.dy, source.image, out) + source.channel);
-        // The window begins in row dy and column dx of `before`.
-        Met earlier = {false, false, false, false}, now = earlier;
+    for (u32 r = 0; r < 3; ++r) {
+        if (rows.out[r] == Middles::NONE) continue;
+        // The windows of a row are asked for before the first is looked at.
+        float4 maxima[3], g[3];
 #pragma unroll
-        for (u32 j = 0; j < (2 - dy) * 3 + 2 - dx; ++j) earlier.look(before[dy + j / 3][dx + j % 3], maximum);
-        now.look(before[2][2], maximum);
-        sum.x += now.x && !earlier.x ? g.x : 0.0f;
-        sum.y += now.y && !earlier.y ? g.y : 0.0f;
-        sum.z += now.z && !earlier.z ? g.z : 0.0f;
-        sum.w += now.w && !earlier.w ? g.w : 0.0f;
+        for (u32 c = 0; c < 3; ++c) {
+            const bool holds = columns.out[c] != Middles::NONE;
+            const u32 out = rows.out[r] * out_width + columns.out[c];
+            maxima[c] = holds ? load4(address(y, source.image, out) + source.channel) : nothing;
+            g[c] = holds ? load4(address(dy, source.image, out) + source.channel) : zero4();
+        }
+#pragma unroll
+        for (u32 c = 0; c < 3; ++c) {
+            // The window begins in row r and column c of `before`.
+            Met earlier = {false, false, false, false}, now = earlier;
+#pragma unroll
+            for (u32 j = 0; j < (2 - r) * 3 + 2 - c; ++j) earlier.look(before[r + j / 3][c + j % 3], maxima[c]);
+            now.look(before[2][2], maxima[c]);
+            sum.x += now.x && !earlier.x ? g[c].x : 0.0f;
+            sum.y += now.y && !earlier.y ? g[c].y : 0.0f;
+            sum.z += now.z && !earlier.z ? g[c].z : 0.0f;
+            sum.w += now.w && !earlier.w ? g[c].w : 0.0f;
+        }
     }
     return sum;
 }
@@ -153,15 +162,21 @@ __device__ __forceinline__ float4 maximum_gradient(const PoolGradient &pool, con
 __device__ __forceinline__ float4 average_gradient(const PoolGradient &pool, const Source &source, const pool_gradient_job &job,
                                                    u32 row, u32 column, const Middles &rows, const Middles &columns) {
     const u32 out_width = outputs_along(job.width, job.stride);
+    const Tensor dy = pool.dy;
     float4 sum = zero4();
 #pragma unroll
-    for (u32 i = 0; i < 9; ++i) {
-        const u32 dy = i / 3, dx = i % 3;
-        if (rows.out[dy] == Middles::NONE || columns.out[dx] == Middles::NONE) continue;
-        const u32 count = window_size(row + dy - 1, job.height) * window_size(column + dx - 1, job.width);
-        const u32 out = rows.out[dy] * out_width + columns.out[dx];
-        const float4 g = load4(address(pool.dy, source.image, out) + source.channel);
-        sum = add4(sum, times4(g, 1.0f / (float)count));
+    for (u32 r = 0; r < 3; ++r) {
+        if (rows.out[r] == Middles::NONE) continue;
+        const u32 height = window_size(row + r - 1, job.height), out = rows.out[r] * out_width;
+        float4 g[3];
+#pragma unroll
+        for (u32 c = 0; c < 3; ++c)
+            g[c] = columns.out[c] == Middles::NONE ? zero4() : load4(address(dy, source.image, out + columns.out[c]) + source.channel);
+#pragma unroll
+        for (u32 c = 0; c < 3; ++c) {
+            const u32 count = height * window_size(column + c - 1, job.width);
+            sum = add4(sum, times4(g[c], 1.0f / (float)count));
+        }
     }
     return sum;
 }
