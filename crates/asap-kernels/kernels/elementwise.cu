@@ -18,31 +18,19 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) mix(const mix_job *jobs
     if (place.lane >= place.lanes || first >= end) return;
     const Tensor out = job.out;
     const bool add = job.add;
-    // Pixels beyond the last are the last, and not written.
-    u32 pixels[MIXED];
+    Pixels<MIXED> at;
     float4 before[MIXED], sums[MIXED];
 #pragma unroll
     for (u32 i = 0; i < MIXED; ++i) {
-        pixels[i] = min(first + i * place.lanes, end - 1);
-        before[i] = add ? load4(address(out, image, pixels[i]) + channel) : zero4();
-        sums[i] = zero4();
+        at.image[i] = image;
+        at.pixel[i] = first + i * place.lanes;
+        at.holds[i] = at.pixel[i] < end;
+        before[i] = add && at.holds[i] ? load4(address(out, image, at.pixel[i]) + channel) : zero4();
     }
-    const Term *terms = job.terms;
-    for (u32 t = 0; t < job.count; ++t) {
-        const Term &term = terms[t];
-        if (!keeps(step, image, term.cell, term.weight)) continue;
-        float4 y[MIXED];
+    sum_terms4(sums, job.terms, job.count, step, at, channel);
 #pragma unroll
-        for (u32 i = 0; i < MIXED; ++i) y[i] = stored4(term.y, image, pixels[i], channel);
-        const Summand summand(term, step, channel);
-#pragma unroll
-        for (u32 i = 0; i < MIXED; ++i) sums[i] = summand.add(numbers4(y[i], is_half(term.y)), sums[i]);
-    }
-#pragma unroll
-    for (u32 i = 0; i < MIXED; ++i) {
-        if (first + i * place.lanes >= end) return;
-        store4(address(out, image, pixels[i]) + channel, add ? add4(before[i], sums[i]) : sums[i]);
-    }
+    for (u32 i = 0; i < MIXED; ++i)
+        if (at.holds[i]) store4(address(out, image, at.pixel[i]) + channel, add ? add4(before[i], sums[i]) : sums[i]);
 }
 
 // Every `stride`th of the pixels of all images, counted through.

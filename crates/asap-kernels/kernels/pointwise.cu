@@ -127,6 +127,18 @@ struct Part {
     }
 };
 
+// Rows of a factor whose terms a thread asks for together.
+constexpr u32 AT_ONCE = 2;
+
+// Rows `first`, `first + apart` and so on of a factor, of ROWS, `step` floats apart.
+template <Precision P> __device__ __forceinline__ void put_rows(float *to, u32 step, const float4 (&values)[AT_ONCE], u32 first, u32 apart) {
+#pragma unroll
+    for (u32 i = 0; i < AT_ONCE; ++i) {
+        const u32 row = first + i * apart;
+        if (row < ROWS) store4(to + row * step, rounded4<P>(values[i]));
+    }
+}
+
 // Shared memory: a[64][36], b[32][72], rows. Grid: splits, groups of 64 outputs, jobs.
 template <Precision P> __device__ void product_forward(const product_forward_job &job, const Step *step) {
     // Read once: for all the compiler knows, what is written may lie in the job.
@@ -206,11 +218,19 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
             for (u32 first = 0; first < c.outputs; first += DEPTH) {
                 const u32 count = c.outputs - first < DEPTH ? c.outputs - first : DEPTH;
                 const Part part(count / 4);
-                for (u32 r = part.row; r < ROWS; r += part.rows) {
-                    const int place = reader(c, rows[r], Depth(c, tap, 0));
-                    float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-                    if (place >= 0) v = sum_terms4(product.terms, product.count, step, rows[r].image, (u32)place, first + part.column);
-                    store4(d + r * DEPTH_STEP + part.column, rounded4<P>(v));
+                for (u32 r = part.row; r < ROWS; r += AT_ONCE * part.rows) {
+                    Pixels<AT_ONCE> at;
+                    float4 sums[AT_ONCE];
+#pragma unroll
+                    for (u32 i = 0; i < AT_ONCE; ++i) {
+                        const Row row = r + i * part.rows < ROWS ? rows[r + i * part.rows] : Row{NO_IMAGE, 0, 0};
+                        const int place = reader(c, row, Depth(c, tap, 0));
+                        at.image[i] = row.image;
+                        at.pixel[i] = (u32)place;
+                        at.holds[i] = place >= 0;
+                    }
+                    sum_terms4(sums, product.terms, product.count, step, at, first + part.column);
+                    put_rows<P>(d + part.column, DEPTH_STEP, sums, r, part.rows);
                 }
                 for (u32 r = part.row; r < channels; r += part.rows) {
                     const float *row = kernel_row(c, Depth(c, tap, first_channel + r));
@@ -268,13 +288,18 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
         rows_of(rows, index * ROWS, step->images, c.out_height, c.out_width);
         __syncthreads();
         gather<P>(a, rows, c, source, relu, first);
-        for (u32 r = part.row; r < ROWS; r += part.rows) {
-            const Row row = rows[r];
-            float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (row.image != NO_IMAGE)
-                v = sum_terms4(job.product.terms, job.product.count, step, row.image, (u32)row.y * c.out_width + (u32)row.x,
-                               first_output + part.column);
-            store4(d + r * COLUMN_STEP + part.column, rounded4<P>(v));
+        for (u32 r = part.row; r < ROWS; r += AT_ONCE * part.rows) {
+            Pixels<AT_ONCE> at;
+            float4 sums[AT_ONCE];
+#pragma unroll
+            for (u32 i = 0; i < AT_ONCE; ++i) {
+                const Row row = r + i * part.rows < ROWS ? rows[r + i * part.rows] : Row{NO_IMAGE, 0, 0};
+                at.image[i] = row.image;
+                at.pixel[i] = (u32)row.y * c.out_width + (u32)row.x;
+                at.holds[i] = row.image != NO_IMAGE;
+            }
+            sum_terms4(sums, job.product.terms, job.product.count, step, at, first_output + part.column);
+            put_rows<P>(d + part.column, COLUMN_STEP, sums, r, part.rows);
         }
         __syncthreads();
         multiply<P>(acc, Warps(2), Factor{a, 1, DEPTH_STEP}, Factor{d, COLUMN_STEP, 1}, outputs, ROWS);

@@ -195,7 +195,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) pool_gradient(co
         sum = add4(sum, pool.kind == MAXIMUM ? maximum_gradient(pool, source, job, row, column, rows, columns)
                                              : average_gradient(pool, source, job, row, column, rows, columns));
     }
-    store4(out, add4(sum, sum_terms4(job.terms, job.terms_count, step, at.image, at.pixel, at.channel)));
+    float4 sums[1];
+    sum_terms4(sums, job.terms, job.terms_count, step, Pixels<1>{{at.image}, {at.pixel}, {true}}, at.channel);
+    store4(out, add4(sum, sums[0]));
 }
 
 // Outputs of a window along one axis.

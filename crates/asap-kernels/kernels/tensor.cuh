@@ -160,27 +160,33 @@ struct Summand {
     __device__ __forceinline__ float4 add(float4 y, float4 sum) const { return add4(shift, fma4(scale, y, sum)); }
 };
 
-// The sum of terms at one pixel, channels `channel..channel + 4`. Two tensors are asked for before either is added.
-__device__ __forceinline__ float4 sum_terms4(const Term *terms, u32 count, const Step *step, u32 image, u32 pixel,
-                                             u32 channel) {
-    constexpr u32 AT_ONCE = 2;
-    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-    for (u32 first = 0; first < count; first += AT_ONCE) {
-        float4 y[AT_ONCE];
-        bool kept[AT_ONCE];
+// Pixels that a thread is in charge of; those that do not hold are none.
+template <u32 N> struct Pixels {
+    u32 image[N];
+    u32 pixel[N];
+    bool holds[N];
+};
+
+// The sums of terms at some pixels, channels `channel..channel + 4`; 0 where there is none. All that a term has for them is asked for before
+// the first is added.
+template <u32 N>
+__device__ __forceinline__ void sum_terms4(float4 (&sums)[N], const Term *terms, u32 count, const Step *step, const Pixels<N> &at, u32 channel) {
 #pragma unroll
-        for (u32 i = 0; i < AT_ONCE; ++i) {
-            const Term &term = terms[first + i];
-            kept[i] = first + i < count && keeps(step, image, term.cell, term.weight);
-            if (kept[i]) y[i] = stored4(term.y, image, pixel, channel);
-        }
+    for (u32 i = 0; i < N; ++i) sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    for (u32 t = 0; t < count; ++t) {
+        const Term &term = terms[t];
+        float4 y[N];
+        bool kept[N];
 #pragma unroll
-        for (u32 i = 0; i < AT_ONCE; ++i) {
-            const Term &term = terms[first + i];
-            if (kept[i]) sum = Summand(term, step, channel).add(numbers4(y[i], is_half(term.y)), sum);
+        for (u32 i = 0; i < N; ++i) {
+            kept[i] = at.holds[i] && keeps(step, at.image[i], term.cell, term.weight);
+            if (kept[i]) y[i] = stored4(term.y, at.image[i], at.pixel[i], channel);
         }
+        const Summand summand(term, step, channel);
+#pragma unroll
+        for (u32 i = 0; i < N; ++i)
+            if (kept[i]) sums[i] = summand.add(numbers4(y[i], is_half(term.y)), sums[i]);
     }
-    return sum;
 }
 
 // A sum over its splits, in order.
