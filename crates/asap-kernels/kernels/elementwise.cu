@@ -18,19 +18,21 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3) mix(const mix_job *jobs
     if (place.lane >= place.lanes || first >= end) return;
     const Tensor out = job.out;
     const bool add = job.add;
-    Pixels<MIXED> at;
+    // Pixels beyond the last are the last, and not written.
+    Pixels<MIXED, 1> at = {{image}};
     float4 before[MIXED], sums[MIXED];
 #pragma unroll
     for (u32 i = 0; i < MIXED; ++i) {
-        at.image[i] = image;
-        at.pixel[i] = first + i * place.lanes;
-        at.holds[i] = at.pixel[i] < end;
-        before[i] = add && at.holds[i] ? load4(address(out, image, at.pixel[i]) + channel) : zero4();
+        at.pixel[i] = min(first + i * place.lanes, end - 1);
+        at.holds[i] = true;
+        before[i] = add && at.pixel[i] == first + i * place.lanes ? load4(address(out, image, at.pixel[i]) + channel) : zero4();
     }
     sum_terms4(sums, job.terms, job.count, step, at, channel);
 #pragma unroll
-    for (u32 i = 0; i < MIXED; ++i)
-        if (at.holds[i]) store4(address(out, image, at.pixel[i]) + channel, add ? add4(before[i], sums[i]) : sums[i]);
+    for (u32 i = 0; i < MIXED; ++i) {
+        if (first + i * place.lanes >= end) return;
+        store4(address(out, image, at.pixel[i]) + channel, add ? add4(before[i], sums[i]) : sums[i]);
+    }
 }
 
 // Every `stride`th of the pixels of all images, counted through.

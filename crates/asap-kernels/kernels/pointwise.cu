@@ -219,7 +219,7 @@ template <Precision P> __device__ void product_input_gradient(const product_inpu
                 const u32 count = c.outputs - first < DEPTH ? c.outputs - first : DEPTH;
                 const Part part(count / 4);
                 for (u32 r = part.row; r < ROWS; r += AT_ONCE * part.rows) {
-                    Pixels<AT_ONCE> at;
+                    Pixels<AT_ONCE, AT_ONCE> at;
                     float4 sums[AT_ONCE];
 #pragma unroll
                     for (u32 i = 0; i < AT_ONCE; ++i) {
@@ -289,7 +289,7 @@ template <Precision P> __device__ void product_weight_gradient(const product_wei
         __syncthreads();
         gather<P>(a, rows, c, source, relu, first);
         for (u32 r = part.row; r < ROWS; r += AT_ONCE * part.rows) {
-            Pixels<AT_ONCE> at;
+            Pixels<AT_ONCE, AT_ONCE> at;
             float4 sums[AT_ONCE];
 #pragma unroll
             for (u32 i = 0; i < AT_ONCE; ++i) {

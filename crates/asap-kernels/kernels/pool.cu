@@ -196,7 +196,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, RESIDENT) pool_gradient(co
                                              : average_gradient(pool, source, job, row, column, rows, columns));
     }
     float4 sums[1];
-    sum_terms4(sums, job.terms, job.terms_count, step, Pixels<1>{{at.image}, {at.pixel}, {true}}, at.channel);
+    sum_terms4(sums, job.terms, job.terms_count, step, Pixels<1, 1>{{at.image}, {at.pixel}, {true}}, at.channel);
     store4(out, add4(sum, sums[0]));
 }
 

@@ -160,32 +160,34 @@ struct Summand {
     __device__ __forceinline__ float4 add(float4 y, float4 sum) const { return add4(shift, fma4(scale, y, sum)); }
 };
 
-// Pixels that a thread is in charge of; those that do not hold are none.
-template <u32 N> struct Pixels {
-    u32 image[N];
+// N pixels that a thread is in charge of, of one image or of as many; those that do not hold are none.
+template <u32 N, u32 IMAGES> struct Pixels {
+    u32 image[IMAGES];
     u32 pixel[N];
     bool holds[N];
 };
 
 // The sums of terms at some pixels, channels `channel..channel + 4`; 0 where there is none. All that a term has for them is asked for before
 // the first is added.
-template <u32 N>
-__device__ __forceinline__ void sum_terms4(float4 (&sums)[N], const Term *terms, u32 count, const Step *step, const Pixels<N> &at, u32 channel) {
+template <u32 N, u32 IMAGES>
+__device__ __forceinline__ void sum_terms4(float4 (&sums)[N], const Term *terms, u32 count, const Step *step, const Pixels<N, IMAGES> &at,
+                                           u32 channel) {
 #pragma unroll
     for (u32 i = 0; i < N; ++i) sums[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     for (u32 t = 0; t < count; ++t) {
         const Term &term = terms[t];
-        float4 y[N];
-        bool kept[N];
+        bool kept[IMAGES];
 #pragma unroll
-        for (u32 i = 0; i < N; ++i) {
-            kept[i] = at.holds[i] && keeps(step, at.image[i], term.cell, term.weight);
-            if (kept[i]) y[i] = stored4(term.y, at.image[i], at.pixel[i], channel);
-        }
+        for (u32 i = 0; i < IMAGES; ++i) kept[i] = keeps(step, at.image[i], term.cell, term.weight);
+        if (IMAGES == 1 && !kept[0]) continue;
+        float4 y[N];
+#pragma unroll
+        for (u32 i = 0; i < N; ++i)
+            if (at.holds[i] && kept[i % IMAGES]) y[i] = stored4(term.y, at.image[i % IMAGES], at.pixel[i], channel);
         const Summand summand(term, step, channel);
 #pragma unroll
         for (u32 i = 0; i < N; ++i)
-            if (kept[i]) sums[i] = summand.add(numbers4(y[i], is_half(term.y)), sums[i]);
+            if (at.holds[i] && kept[i % IMAGES]) sums[i] = summand.add(numbers4(y[i], is_half(term.y)), sums[i]);
     }
 }
 

@@ -123,7 +123,7 @@ impl Sizes {
 
 /// Numbers of an outcome.
 pub(super) const OUTCOME: usize = 3;
-/// Op weight gradients are cleared by whole blocks, two f64 for each thread.
+/// Op weight gradients are padded to a multiple of so many f64: they are cleared four f32 at a time.
 pub(super) const CLEARED: usize = 2 * super::abi::THREADS as usize;
 /// Blocks that add up squares.
 pub(super) const SQUARES: u32 = 128;

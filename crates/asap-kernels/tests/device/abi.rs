@@ -45,8 +45,6 @@ fn kernels_and_host_have_the_same_marks() {
     for mark in [
         format!("constexpr u32 HALF = {:#x}u;", abi::HALF),
         format!("constexpr u32 NEVER_LOST = {:#x}u;", abi::NEVER_LOST),
-        format!("constexpr u32 MIXED = {};", abi::MIXED),
-        format!("constexpr u32 POOLED = {};", abi::POOLED),
         format!("constexpr u32 THREADS = {};", abi::THREADS),
         format!("constexpr u32 MIXED = {};", abi::MIXED),
         format!("constexpr u32 POOLED = {};", abi::POOLED),

@@ -78,7 +78,7 @@ impl HostDevice {
         }
     }
 
-    /// One with so few multiprocessors that what a block does once counts little, which notes what each launch costs.
+    /// One which notes what each launch costs, with so few multiprocessors that blocks have much to do.
     #[cfg(feature = "cuda")]
     pub(crate) fn counting(kernels: &'static Kernels, costs: &Arc<Mutex<Costs>>) -> Self {
         let mut device = Self::with_kernels(kernels, 1);
