@@ -1,6 +1,8 @@
 //! What a step of the paper's search is on a GPU, counted without one: launches, and the bytes that they cannot do without.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
+
 use asap_genotype::{OpSet, OpWeights, Topology};
 use asap_kernels::Error;
 use asap_kernels::device::{Capacity, Device, Fetched, Launch, Part};
@@ -182,4 +184,35 @@ fn a_step_of_the_papers_search_has_the_launches_bytes_and_arithmetic_that_docs_s
             );
         }
     }
+}
+
+#[test]
+fn its_kernels_move_what_docs_say() {
+    // GB of a weight step, in docs/performance.md.
+    let documented = [
+        ("chain_backward_tf32", 4.5),
+        ("chain_forward_tf32", 1.7),
+        ("chain_forward_wide_tf32", 0.4),
+        ("depthwise_gradient", 2.8),
+        ("mix", 2.7),
+        ("moments", 0.2),
+        ("pool_forward", 0.6),
+        ("pool_gradient", 0.9),
+        ("product_forward_tf32", 0.3),
+        ("product_input_gradient_tf32", 0.6),
+        ("product_weight_gradient_tf32", 0.4),
+        ("products", 1.7),
+        ("reduce", 0.3),
+    ];
+    let mut network = network(Precision::Tf32);
+    furnish(&mut network);
+    let mut rest: BTreeMap<&str, f64> = BTreeMap::new();
+    for launch in network.device().unwrap().weight_step() {
+        *rest.entry(launch.kernel).or_default() += launch.work.bytes / 1e9;
+    }
+    for (kernel, gigabytes) in documented {
+        let found = rest.remove(kernel).unwrap();
+        assert!((found - gigabytes).abs() <= 0.05, "{kernel}: {found}");
+    }
+    assert!(rest.values().sum::<f64>() < 0.1, "{rest:?}");
 }
